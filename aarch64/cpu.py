@@ -1,0 +1,308 @@
+"""A processing element: its registers, and the vocabulary in which instruction semantics are written.
+
+A semantic function sees the machine only through the methods of "The vocabulary" below. It reads registers, accesses
+memory, writes registers and flags and branches, in that order; so a fault leaves the instruction without effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from enum import Enum, unique
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from aarch64 import access as data_path
+from aarch64.access import Access, strip_tag
+from aarch64.bits import Bits, mask
+from aarch64.exception_entry import take_exception
+from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, SIZE_SHIFT, Memory
+from aarch64.pseudocode import Flags, condition_holds
+from aarch64.pstate import PState
+from aarch64.registers import SP, ZR
+from aarch64.sysregs import reset_values
+
+if TYPE_CHECKING:
+    from aarch64.features import Feature
+
+_MASK64 = mask(64)
+_MASKS = tuple(mask(width) for width in range(65))
+_SCTLR_SA = 1 << 3
+_SCTLR_SA0 = 1 << 4
+_SCR_NS = 1 << 0
+_SCR_EEL2 = 1 << 18
+
+
+@unique
+class Conduit(Enum):
+    """The instruction by which software calls the firmware of a machine that has no such exception level."""
+
+    HVC = "HVC"
+    SMC = "SMC"
+
+
+class Services(Protocol):
+    """What surrounds the CPU and answers it outside the architecture: firmware and a semihosting host."""
+
+    def firmware_call(self, conduit: Conduit) -> bool:
+        """Answer a firmware call (PSCI) whose arguments are in X0 to X7; False if it is not one."""
+
+    def semihosting_call(self) -> bool:
+        """Answer HLT #0xF000, operation in W0, parameter in X1; False if semihosting is off."""
+
+
+class NoServices:
+    """A bare CPU: nobody answers."""
+
+    def firmware_call(self, conduit: Conduit) -> bool:  # noqa: ARG002
+        """Nothing is a firmware call."""
+        return False
+
+    def semihosting_call(self) -> bool:
+        """Semihosting is off."""
+        return False
+
+
+@unique
+class Wait(Enum):
+    """What the CPU waits for, having executed WFI or WFE."""
+
+    INTERRUPT = "wfi"
+    EVENT = "wfe"
+
+
+@unique
+class Line(Enum):
+    """Interrupt inputs, level-sensitive."""
+
+    IRQ = "irq"
+    FIQ = "fiq"
+    SERROR = "serror"
+
+
+class Cpu:
+    """The architectural state of one processing element.
+
+    `gpr[31]` stays zero: it is the zero register. `sp_el`, `elr` and `spsr` are indexed by exception level.
+    `attention_at` is the cycle at which something other than the next instruction may have to happen.
+    """
+
+    def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
+        """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
+        self.memory = memory
+        self.features = frozenset(features)
+        self.max_el = max_el
+        self.services: Services = NoServices()
+        self.unaligned_device_access = False
+        self.gpr = [0] * 32
+        self.pc = 0
+        self.next_pc = 0
+        self.next_btype = 0
+        self.pstate = PState(el=el, sp=1 if el else 0)
+        self.sp_el = [0] * 4
+        self.elr = [0] * 4
+        self.spsr = [0] * 4
+        self.sysregs = reset_values(self.features, max_el)
+        self.event_register = False
+        self.waiting: Wait | None = None
+        self.wait_until: int | None = None
+        self.lines: set[Line] = set()
+        self.exclusive: tuple[int, int] | None = None
+        self.cycles = 0
+        self.retired = 0
+        self.attention_at = 0
+        self.exception_observers: list[Callable[[Taken], None]] = []
+        self.store_log: list[tuple[int, int, int]] | None = None
+
+    # --- what the machine is
+
+    def has(self, feature: Feature) -> bool:
+        """Whether the machine has `feature`."""
+        return feature in self.features
+
+    def has_level(self, el: int) -> bool:
+        """Whether exception level `el` is implemented."""
+        return el <= self.max_el
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether the current level is in Secure state."""
+        return self.max_el == 3 and (self.pstate.el == 3 or not self.sysregs["SCR_EL3"] & _SCR_NS)
+
+    @property
+    def el2_enabled(self) -> bool:
+        """EL2Enabled: EL2 exists and is not switched off by being in Secure state without EEL2."""
+        if self.max_el < 2:
+            return False
+        return self.max_el == 2 or bool(self.sysregs["SCR_EL3"] & (_SCR_NS | _SCR_EEL2))
+
+    @property
+    def sctlr(self) -> int:
+        """SCTLR_ELx of the current translation regime."""
+        return self.sysregs[f"SCTLR_EL{self.pstate.el or 1}"]
+
+    def request_attention(self) -> None:
+        """Have interrupts, waits, PSTATE.IL and BTYPE looked at before the next instruction."""
+        self.attention_at = 0
+
+    # --- The vocabulary: registers
+
+    def x(self, number: int, width: int = 64) -> Bits:
+        """General-purpose register `number`, its low `width` bits; 31 is the zero register."""
+        return self.gpr[number] & _MASKS[width]
+
+    def set_x(self, number: int, value: Bits) -> None:
+        """Write a value of at most 64 bits, upper bits zero; 31 discards it."""
+        if number != ZR:
+            self.gpr[number] = value
+
+    def xsp(self, number: int, width: int = 64) -> Bits:
+        """As `x`, but 31 is the current stack pointer."""
+        return (self.sp if number == SP else self.gpr[number]) & _MASKS[width]
+
+    def set_xsp(self, number: int, value: Bits) -> None:
+        """As `set_x`, but 31 is the current stack pointer."""
+        if number == SP:
+            self.sp = value
+        else:
+            self.gpr[number] = value
+
+    def base(self, number: int) -> Bits:
+        """The base address of a load or store: `xsp`, with the SP alignment check."""
+        if number != SP:
+            return self.gpr[number]
+        value = self.sp
+        if value & 15 and self.sctlr & (_SCTLR_SA if self.pstate.el else _SCTLR_SA0):
+            raise sp_alignment()
+        return value
+
+    @property
+    def sp(self) -> Bits:
+        """The stack pointer that PSTATE.SP and PSTATE.EL select."""
+        state = self.pstate
+        return self.sp_el[state.el if state.sp else 0]
+
+    @sp.setter
+    def sp(self, value: Bits) -> None:
+        state = self.pstate
+        self.sp_el[state.el if state.sp else 0] = value
+
+    @property
+    def flags(self) -> Flags:
+        """N, Z, C, V."""
+        state = self.pstate
+        return state.n, state.z, state.c, state.v
+
+    def set_flags(self, flags: Flags) -> None:
+        """Write N, Z, C, V."""
+        state = self.pstate
+        state.n, state.z, state.c, state.v = flags
+
+    def holds(self, cond: int) -> Bits:
+        """1 where condition `cond` (0 to 15) holds, else 0."""
+        return condition_holds(cond, self.flags)
+
+    # --- The vocabulary: memory
+
+    def load(self, address: Bits, size: int, access: Access = Access.NORMAL) -> Bits:
+        """`size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
+        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or size == 16:
+            return data_path.load(self, address, size, access)
+        return page.views[size][(address & PAGE_OFFSET) >> SIZE_SHIFT[size]]
+
+    def store(self, address: Bits, size: int, value: Bits, access: Access = Access.NORMAL) -> None:
+        """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
+        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or size == 16:
+            data_path.store(self, address, size, value, access)
+        else:
+            page.views[size][(address & PAGE_OFFSET) >> SIZE_SHIFT[size]] = value
+        if self.store_log is not None:
+            self.store_log.append((address, size, value))
+
+    def load_pair(self, address: Bits, size: int, access: Access = Access.NORMAL) -> tuple[Bits, Bits]:
+        """Two elements of `size` bytes (4 or 8), one after the other."""
+        first = self.load(address, size, access)
+        return first, self.load((address + size) & _MASK64, size, access)
+
+    def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = Access.NORMAL) -> None:
+        """Write two elements of `size` bytes (4 or 8); nothing is written if either faults."""
+        other = (address + size) & _MASK64
+        if address & PAGE_OFFSET > PAGE_OFFSET + 1 - 2 * size or address >> PAGE_SHIFT not in self.memory.pages:
+            data_path.check_store(self, address, size, access)
+            data_path.check_store(self, other, size, access)
+        self.store(address, size, first, access)
+        self.store(other, size, second, access)
+
+    def load_exclusive(self, address: Bits, size: int) -> Bits:
+        """Load `size` bytes (1 to 16) and mark the address for exclusive access."""
+        value = self.load(address, size, Access.EXCLUSIVE)
+        self.exclusive = (address, size)
+        return value
+
+    def store_exclusive(self, address: Bits, size: int, value: Bits) -> Bits:
+        """Store if the address is still marked: 0 when it was, 1 when nothing was written. The mark is cleared."""
+        passes = self.exclusive == (address, size)
+        if passes:
+            self.store(address, size, value, Access.EXCLUSIVE)
+        else:
+            data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
+        self.exclusive = None
+        return 0 if passes else 1
+
+    def clear_exclusive(self) -> None:
+        """Forget the address marked for exclusive access."""
+        self.exclusive = None
+
+    def atomic(self, address: Bits, size: int, operation: Callable[[Bits], Bits]) -> Bits:
+        """Replace `size` bytes (1 to 16) by `operation` of them, as one access; the old value is returned."""
+        old = self.load(address, size, Access.ATOMIC)
+        self.store(address, size, operation(old), Access.ATOMIC)
+        return old
+
+    def compare_and_swap(self, address: Bits, size: int, expected: Bits, new: Bits) -> Bits:
+        """Write `new` where `expected` was found (a write is permitted to happen either way); the old value."""
+        old = self.load(address, size, Access.ATOMIC)
+        self.store(address, size, new if old == expected else old, Access.ATOMIC)
+        return old
+
+    # --- The vocabulary: control
+
+    def branch(self, target: Bits) -> None:
+        """Continue at `target`."""
+        self.next_pc = target
+        if target == self.pc:
+            self.request_attention()
+
+    def branch_indirect(self, target: Bits, btype: int) -> None:
+        """Continue at an address from a register, with PSTATE.BTYPE (0 to 3) for the instruction there."""
+        self.branch(strip_tag(self, target) if target >> 56 else target)
+        self.set_btype(btype)
+
+    def set_btype(self, btype: int) -> None:
+        """Have PSTATE.BTYPE (0 to 3) be seen by the next instruction executed."""
+        self.next_btype = btype
+        self.request_attention()
+
+    def raise_exception(self, exception: ArchException) -> NoReturn:
+        """End the instruction with an exception."""
+        raise exception
+
+    def undefined(self) -> NoReturn:
+        """End the instruction: it is UNDEFINED here."""
+        raise undefined()
+
+    def wait(self, wait: Wait, until: int | None = None) -> None:
+        """Stop executing until an interrupt or event (or counter value `until`) ends the wait."""
+        self.waiting = wait
+        self.wait_until = until
+        self.request_attention()
+
+    # --- exceptions
+
+    def take_exception(self, exception: ArchException) -> None:
+        """Enter the exception's handler, and tell the observers."""
+        self.waiting = None
+        taken = take_exception(self, exception)
+        for observe in tuple(self.exception_observers):
+            observe(taken)

@@ -1,0 +1,90 @@
+"""Architecture features: what a machine may have, and which it has by default.
+
+An instruction whose feature the machine lacks is UNDEFINED, and the ID registers say so (see `sysregs`).
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+
+@unique
+class Feature(Enum):
+    """A `FEAT_*` name of the Arm ARM ("Feature names"), with what it brings."""
+
+    BTI = "branch target identification: PSTATE.BTYPE and BTI"
+    CCIDX = "64-bit CCSIDR_EL1 format"
+    CRC32 = "CRC32 and CRC32C instructions"
+    CSSC = "common short sequence compression: ABS, CNT, CTZ, SMAX, SMIN, UMAX, UMIN"
+    CSV2 = "branch predictor isolation (an ID value only)"
+    DGH = "data gathering hint"
+    DIT = "data independent timing: PSTATE.DIT"
+    DPB = "DC CVAP"
+    DPB2 = "DC CVADP"
+    FLAGM = "flag manipulation: CFINV, RMIF, SETF8, SETF16"
+    FLAGM2 = "flag conversion: AXFLAG, XAFLAG"
+    FPAC = "authentication failures fault instead of returning a poisoned pointer"
+    HBC = "hinted conditional branches: BC.cond"
+    LOR = "limited ordering regions: LDLAR, STLLR"
+    LRCPC = "LDAPR"
+    LRCPC2 = "LDAPUR, STLUR"
+    LRCPC3 = "LDIAPP, STILP, LDAPR and STLR with writeback"
+    LSE = "atomic memory operations"
+    LSE128 = "128-bit atomics: LDCLRP, LDSETP, SWPP"
+    LSE2 = "single-copy atomicity of unaligned accesses within 16 bytes"
+    PAN = "privileged access never: PSTATE.PAN"
+    PAN2 = "AT S1E1RP and S1E1WP"
+    PAUTH = "pointer authentication with the QARMA5 algorithm"
+    PAUTH2 = "pointer authentication: the PAC is combined with the pointer by exclusive-OR"
+    PMUV3 = "performance monitors: the cycle counter"
+    RAS = "reliability: ESB and the error record registers"
+    SB = "speculation barrier"
+    SEL2 = "EL2 in Secure state"
+    SPECRES = "CFP, DVP, CPP RCTX"
+    SSBS = "speculative store bypass safe: PSTATE.SSBS"
+    TLBIOS = "outer shareable TLB maintenance"
+    TLBIRANGE = "TLB maintenance by range"
+    UAO = "user access override: PSTATE.UAO"
+    WFXT = "WFE and WFI with timeout"
+    XS = "the nXS attribute: DSB nXS and TLBI nXS"
+
+    # Known, not modelled: instructions of these features are listed as unsupported.
+    D128 = "128-bit translation tables: MRRS, MSRR, SYSP"
+    FP = "floating point and Advanced SIMD"
+    GCS = "guarded control stack"
+    LS64 = "64-byte loads and stores"
+    MOPS = "memory copy and set"
+    MTE = "memory tagging"
+    THE = "translation hardening: RCW instructions"
+    TME = "transactional memory"
+
+    @property
+    def label(self) -> str:
+        """The Arm ARM's spelling, such as `FEAT_LSE2`."""
+        return f"FEAT_{_SPELLING.get(self.name, self.name)}"
+
+
+_SPELLING = {
+    "FLAGM": "FlagM",
+    "FLAGM2": "FlagM2",
+    "PAUTH": "PAuth",
+    "PAUTH2": "PAuth2",
+    "PMUV3": "PMUv3",
+    "WFXT": "WFxT",
+}
+
+NOT_MODELLED = frozenset(
+    {
+        Feature.D128,
+        Feature.FP,
+        Feature.GCS,
+        Feature.LS64,
+        Feature.MOPS,
+        Feature.MTE,
+        Feature.THE,
+        Feature.TME,
+    }
+)
+
+DEFAULT_FEATURES = frozenset(Feature) - NOT_MODELLED - {Feature.FPAC}
+"""What a machine has unless asked otherwise: everything modelled, but authentication failures do not fault."""

@@ -1,0 +1,413 @@
+"""Operand kinds: how fields are written in assembly, and read back ("C1.2 Structure of the A64 assembler language").
+
+Each kind formats as LLVM prints, and parses what people write. The names in `KINDS` are those used in templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import attrs
+
+from aarch64.bits import mask, signed
+from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, Operand
+from aarch64.pseudocode import decode_bit_masks, encode_bit_masks
+from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
+
+
+def read_register(cursor: Cursor, *, sp: bool = False) -> tuple[int, int]:
+    """(number, width) of the register at the cursor; Mismatch if there is none, or SP where ZR belongs."""
+    start = cursor.position
+    name = cursor.word()
+    found = parse_register(name, sp=sp)
+    if found is None:
+        raise Mismatch(f"expected a register, found {name!r}" if name else "expected a register", start)
+    return found
+
+
+@attrs.frozen
+class Register:
+    """A general-purpose register of fixed width (32 or 64); number 31 is SP when `sp`, else ZR."""
+
+    field: str
+    width: int
+    sp: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        return register_name(fields[self.field], self.width, sp=self.sp)
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        number, width = read_register(cursor, sp=self.sp)
+        if width != self.width:
+            raise Mismatch(f"expected a {self.width}-bit register", start)
+        return {self.field: number}
+
+
+@attrs.frozen
+class SizedRegister:
+    """A register whose width a one-bit field says: `wide` is the value of `size_field` that means 64 bits."""
+
+    field: str
+    size_field: str = "sf"
+    wide: int = 1
+    sp: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field, self.size_field)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        width = 64 if fields[self.size_field] == self.wide else 32
+        return register_name(fields[self.field], width, sp=self.sp)
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        number, width = read_register(cursor, sp=self.sp)
+        return {self.field: number, self.size_field: self.wide if width == 64 else 1 - self.wide}
+
+
+@attrs.frozen
+class RegisterPair:
+    """An even-numbered register and the next one, both written (CASP)."""
+
+    field: str
+    size_field: str = "sf"
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field, self.size_field)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        width = 64 if fields[self.size_field] else 32
+        first = fields[self.field]
+        return f"{register_name(first, width)}, {register_name(first + 1, width)}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        first, width = read_register(cursor)
+        cursor.expect(",")
+        start = cursor.position
+        if read_register(cursor) != (first + 1, width) or first % 2:
+            raise Mismatch("expected an even register and the one after it", start)
+        return {self.field: first, self.size_field: int(width == 64)}
+
+
+@attrs.frozen
+class Immediate:
+    """`#imm`: `scale` times the field, in decimal or (`radix` 16) hexadecimal."""
+
+    field: str
+    scale: int = 1
+    radix: int = 10
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        value = fields[self.field] * self.scale
+        return f"#{value:#x}" if self.radix == 16 else f"#{value}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        return {self.field: scaled(cursor.immediate(), self.scale, start)}
+
+
+def scaled(value: int, scale: int, position: int) -> int:
+    """`value / scale`; Mismatch when it does not divide."""
+    if value % scale:
+        raise Mismatch(f"{value} is not a multiple of {scale}", position)
+    return value // scale
+
+
+@attrs.frozen
+class Offset:
+    """`, #imm` inside an address, left out when zero: a multiple of `scale` (bytes).
+
+    `scale` may name the one-bit field that chooses between 4 and 8.
+    """
+
+    field: str
+    scale: int | str = 1
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def _scale(self, fields: Fields) -> int:
+        return self.scale if isinstance(self.scale, int) else 4 << fields[self.scale]
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        value = fields[self.field] * self._scale(fields)
+        return f", #{value}" if value else ""
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        if not cursor.accept(","):
+            return {self.field: 0}
+        start = cursor.position
+        return {self.field: scaled(cursor.immediate(), self._scale(known), start)}
+
+
+@attrs.frozen
+class IndexOffset(Offset):
+    """`#imm` of a pre- or post-indexed address: always written."""
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        return f"#{fields[self.field] * self._scale(fields)}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        start = cursor.position
+        return {self.field: scaled(cursor.immediate(), self._scale(known), start)}
+
+
+@attrs.frozen
+class Label:
+    """A PC-relative target in words: `#offset` when the address is not known, else the absolute address."""
+
+    field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:
+        return format_target(fields[self.field] * 4, address)
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        return {self.field: scaled(read_target(cursor, cursor.address), 4, start)}
+
+
+def format_target(offset: int, base: int | None) -> str:
+    """A PC-relative operand: the absolute address where the base is known, else `#offset`."""
+    return f"#{offset}" if base is None else f"{(base + offset) & mask(64):#x}"
+
+
+def read_target(cursor: Cursor, base: int) -> int:
+    """The offset from `base` written at the cursor: `#offset` as it stands, a symbol or address made relative."""
+    if cursor.accept("#"):
+        return cursor.expression()
+    return signed((cursor.expression() - base) & mask(64), 64)
+
+
+@attrs.frozen
+class PageLabel:
+    """ADR and ADRP targets, in units of `unit` bytes (1 or 4096), split over immhi and immlo."""
+
+    unit: int = 1
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return ("immhi", "immlo")
+
+    def _base(self, address: int) -> int:
+        return address & -self.unit
+
+    def format(self, fields: Fields, address: int | None) -> str:
+        offset = (fields["immhi"] * 4 + fields["immlo"]) * self.unit
+        return format_target(offset, None if address is None else self._base(address))
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        is_offset = cursor.text[start:].lstrip().startswith("#")
+        offset = read_target(cursor, self._base(cursor.address))
+        units = scaled(offset, self.unit, start) if is_offset else offset // self.unit
+        return {"immhi": units >> 2, "immlo": units & 3}
+
+
+@attrs.frozen
+class Condition:
+    """A condition name; `inverted` writes the opposite one (CSET, CINC ...), which AL and NV do not have."""
+
+    field: str
+    inverted: bool = False
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        return CONDITIONS[fields[self.field] ^ self.inverted]
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        name = cursor.word()
+        if name not in CONDITION_NUMBERS:
+            raise Mismatch(f"expected a condition, found {name!r}", start)
+        return {self.field: CONDITION_NUMBERS[name] ^ self.inverted}
+
+    def choices(self) -> Mapping[str, dict[str, int]]:
+        return {name: {self.field: number ^ self.inverted} for name, number in CONDITION_NUMBERS.items()}
+
+
+@attrs.frozen
+class Choice:
+    """One of a few words standing for the values of one field, in the order given."""
+
+    field: str
+    names: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        return self.names[fields[self.field]]
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        start = cursor.position
+        name = cursor.word()
+        if name not in self.names:
+            raise Mismatch(f"expected one of {', '.join(self.names)}", start)
+        return {self.field: self.names.index(name)}
+
+    def choices(self) -> Mapping[str, dict[str, int]]:
+        return {name: {self.field: value} for value, name in enumerate(self.names)}
+
+
+SHIFTS = ("lsl", "lsr", "asr", "ror")
+
+
+@attrs.frozen
+class ShiftAmount:
+    """`, lsl #n` after a register: `shift` and `imm6`, left out when it is LSL #0."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return ("shift", "imm6")
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        shift, amount = fields["shift"], fields["imm6"]
+        return f", {SHIFTS[shift]} #{amount}" if shift or amount else ""
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+        if not cursor.accept(","):
+            return {"shift": 0, "imm6": 0}
+        start = cursor.position
+        name = cursor.word()
+        if name not in SHIFTS:
+            raise Mismatch(f"expected one of {', '.join(SHIFTS)}", start)
+        return {"shift": SHIFTS.index(name), "imm6": cursor.immediate()}
+
+
+EXTENDS = ("uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx")
+
+
+@attrs.frozen
+class ExtendedRegister:
+    """`, w1, uxtw #2`: `rm` extended by `option` and shifted by `imm3`.
+
+    UXTX (UXTW in 32 bits) is written LSL, and left out with a zero amount, where SP is an operand.
+    """
+
+    sp_fields: tuple[str, ...] = ("rd", "rn")
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return ("rm", "option", "imm3")
+
+    def _is_lsl(self, fields: Fields) -> bool:
+        return fields["option"] == 2 + fields["sf"] and any(fields.get(name) == SP for name in self.sp_fields)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        option, amount = fields["option"], fields["imm3"]
+        register = register_name(fields["rm"], 64 if option & 3 == 3 else 32)
+        if self._is_lsl(fields):
+            return f"{register}, lsl #{amount}" if amount else register
+        return f"{register}, {EXTENDS[option]} #{amount}" if amount else f"{register}, {EXTENDS[option]}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        start = cursor.position
+        rm, width = read_register(cursor)
+        if not cursor.accept(","):
+            option, amount = 2 + known["sf"], 0
+        else:
+            name = cursor.word()
+            if name not in (*EXTENDS, "lsl"):
+                raise Mismatch(f"expected lsl or one of {', '.join(EXTENDS)}", start)
+            option = 2 + known["sf"] if name == "lsl" else EXTENDS.index(name)
+            amount = 0 if cursor.at_end else cursor.immediate()
+        if (width == 64) != (option & 3 == 3):
+            raise Mismatch("this extension does not go with the register's size", start)
+        return {"rm": rm, "option": option, "imm3": amount}
+
+
+@attrs.frozen
+class BitMask:
+    """A logical immediate: `n`, `immr` and `imms` as the mask they encode, in hexadecimal."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return ("n", "immr", "imms")
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        wmask, _ = decode_bit_masks(fields["n"], fields["imms"], fields["immr"], 64)
+        return f"#{wmask & mask(64 if fields['sf'] else 32):#x}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        start = cursor.position
+        width = 64 if known["sf"] else 32
+        value = cursor.immediate()
+        if not -(1 << (width - 1)) <= value <= mask(width):
+            raise Mismatch(f"{value:#x} does not fit {width} bits", start)
+        found = encode_bit_masks(value & mask(width), width)
+        if found is None:
+            raise Mismatch(f"{value:#x} cannot be written as a logical immediate", start)
+        return dict(zip(("n", "imms", "immr"), found, strict=True))
+
+
+@attrs.frozen
+class Computed:
+    """`#imm` that several fields express together: `show` reads it off the fields, `solve` finds them (None: cannot)."""
+
+    fields: tuple[str, ...]
+    show: Callable[[Fields], int]
+    solve: Callable[[int, Fields], dict[str, int] | None]
+    radix: int = 10
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+        value = self.show(fields)
+        return f"#{value:#x}" if self.radix == 16 else f"#{value}"
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        start = cursor.position
+        value = cursor.immediate()
+        found = self.solve(value, known)
+        if found is None:
+            raise Mismatch(f"{value:#x} cannot be encoded here", start)
+        return found
+
+
+def width_of(fields: Fields) -> int:
+    """The operation's width in bits, by the field `sf`."""
+    return 64 if fields["sf"] else 32
+
+
+def _register(width: int, *, sp: bool = False) -> Callable[[str], Operand]:
+    return lambda field: Register(field, width, sp)
+
+
+KINDS: Kinds = {
+    "W": _register(32),
+    "X": _register(64),
+    "WSP": _register(32, sp=True),
+    "XSP": _register(64, sp=True),
+    "R": SizedRegister,
+    "RSP": lambda field: SizedRegister(field, sp=True),
+    "pair": RegisterPair,
+    "imm": Immediate,
+    "hex": lambda field: Immediate(field, radix=16),
+    "scaled": lambda field, scale: Immediate(field, scale=scale),
+    "offset": Offset,
+    "index": IndexOffset,
+    "label": Label,
+    "page": PageLabel,
+    "cond": Condition,
+    "inverted_cond": lambda field: Condition(field, inverted=True),
+    "shift_amount": ShiftAmount,
+    "extended_rm": ExtendedRegister,
+    "bitmask": BitMask,
+}

@@ -1,0 +1,98 @@
+"""Encoding patterns: 32 bits written as literals and named fields.
+
+    sf:1 00 01011 shift:2 0 rm:5 imm6:6 rn:5 rd:5
+
+A run of 0, 1 and x is literal (x: either value, ignored); `name:width` is an unsigned field, `name:swidth` a signed one.
+Bit 31 comes first.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from aarch64.bits import mask, signed
+
+WORD_BITS = 32
+_LITERAL = re.compile(r"[01x]+")
+_FIELD = re.compile(r"([a-z][a-z0-9_]*):(s?)([1-9][0-9]?)")
+
+
+class PatternError(ValueError):
+    """A pattern that does not describe 32 bits: what is wrong, and where."""
+
+
+@attrs.frozen
+class Field:
+    """A named run of bits: `width` bits from bit `low` upwards, read as signed where the syntax is signed."""
+
+    name: str
+    low: int
+    width: int
+    is_signed: bool = False
+
+    def extract(self, word: int) -> int:
+        """The field's value in `word`."""
+        value = (word >> self.low) & mask(self.width)
+        return signed(value, self.width) if self.is_signed else value
+
+    def insert(self, value: int) -> int:
+        """The field's bits in a word; ValueError when `value` does not fit."""
+        if value not in self.domain:
+            raise ValueError(f"{value} does not fit {self.name} ({self.domain.start} to {self.domain.stop - 1})")
+        return (value & mask(self.width)) << self.low
+
+    @property
+    def domain(self) -> range:
+        """Every value the field can hold."""
+        half = 1 << (self.width - 1)
+        return range(-half, half) if self.is_signed else range(1 << self.width)
+
+
+@attrs.frozen
+class Pattern:
+    """A parsed pattern: a word belongs to it when `word & mask == value`."""
+
+    text: str
+    mask: int
+    value: int
+    fields: tuple[Field, ...]
+
+    def matches(self, word: int) -> bool:
+        """Whether the literal bits of `word` are this pattern's."""
+        return word & self.mask == self.value
+
+    def overlaps(self, other: Pattern) -> bool:
+        """Whether some word matches both patterns."""
+        return not (self.value ^ other.value) & self.mask & other.mask
+
+    def is_within(self, other: Pattern) -> bool:
+        """Whether every word of this pattern matches `other` too."""
+        return self.overlaps(other) and not other.mask & ~self.mask
+
+
+def parse_pattern(text: str) -> Pattern:
+    """The pattern `text` describes; PatternError names the first token that is wrong."""
+    fixed = value = 0
+    fields: list[Field] = []
+    low = WORD_BITS
+    for token in text.split():
+        if found := _FIELD.fullmatch(token):
+            low -= int(found[3])
+            fields.append(Field(found[1], low, int(found[3]), found[2] == "s"))
+        elif _LITERAL.fullmatch(token):
+            low -= len(token)
+            if low >= 0:
+                fixed |= int(token.replace("0", "1").replace("x", "0"), 2) << low
+                value |= int(token.replace("x", "0"), 2) << low
+        else:
+            raise PatternError(f"{text!r}: {token!r} is neither literal bits (0, 1, x) nor name:width")
+        if low < 0:
+            raise PatternError(f"{text!r}: {token!r} goes past 32 bits")
+    if low:
+        raise PatternError(f"{text!r}: {WORD_BITS - low} bits, not 32")
+    names = [field.name for field in fields]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise PatternError(f"{text!r}: field {min(repeated)!r} appears twice")
+    return Pattern(text, fixed, value, tuple(fields))

@@ -1,0 +1,261 @@
+"""Assembler syntax as a two-way template: the same text formats fields and parses them back.
+
+    ldr {rt:R}, [{rn:XSP}{imm12:offset(r)}]
+
+Outside braces the text is literal; white space in it is free when parsing. `{field:kind}` or `{field:kind(argument, ...)}`
+names an operand kind (see `operands`), `{kind}` one that covers several fields by itself, and `{field?text}` a suffix
+printed when a one-bit field is set.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import attrs
+
+Fields = Mapping[str, int]
+"""Field values by name."""
+
+
+class Mismatch(Exception):  # noqa: N818  (an answer while candidates are tried, an error only when all have said it)
+    """The text is not of this syntax: why, and at which character of the text."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.position = position
+
+
+class SyntaxDefinitionError(ValueError):
+    """A template that cannot be understood."""
+
+
+class Operand(Protocol):
+    """How one operand, covering one field or several, is written."""
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The names of the fields it covers."""
+
+    def format(self, fields: Fields, address: int | None) -> str:
+        """The operand's text; `address` is that of the instruction, None when it is not known."""
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        """The fields written at the cursor, which is advanced; `known` holds the fields read so far.
+
+        Raises:
+            Mismatch: the text is something else.
+        """
+
+
+class Enumerable(Operand, Protocol):
+    """An operand with few texts, which may stand inside a mnemonic."""
+
+    def choices(self) -> Mapping[str, dict[str, int]]:
+        """Every text, with the field values it stands for."""
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z_.$][\w.$]*")
+_NESTING = {"(": 1, ")": -1}
+_END_OF_EXPRESSION = frozenset(",]}!")
+
+
+@attrs.define
+class Cursor:
+    """A position in the text of one instruction.
+
+    `evaluate` gives the value of an expression (symbols included) or raises Mismatch; `address` is the instruction's own.
+    """
+
+    text: str
+    evaluate: Callable[[str, int], int]
+    address: int = 0
+    position: int = 0
+
+    def skip_space(self) -> None:
+        """Move over blanks."""
+        while self.position < len(self.text) and self.text[self.position] in " \t":
+            self.position += 1
+
+    @property
+    def at_end(self) -> bool:
+        """Whether only blanks are left."""
+        return not self.text[self.position :].strip()
+
+    def fail(self, message: str) -> Mismatch:
+        """The error to raise at this position."""
+        return Mismatch(message, self.position)
+
+    def accept(self, literal: str) -> bool:
+        """Move over `literal` (case and blanks do not matter) and say whether it was there."""
+        start = self.position
+        for wanted in literal:
+            if wanted in " \t":
+                continue
+            self.skip_space()
+            if self.text[self.position : self.position + 1].lower() != wanted.lower():
+                self.position = start
+                return False
+            self.position += 1
+        return True
+
+    def expect(self, literal: str) -> None:
+        """Move over `literal` or raise Mismatch."""
+        if not self.accept(literal):
+            self.skip_space()
+            raise self.fail(f"expected {literal.strip()!r}")
+
+    def word(self) -> str:
+        """The identifier at the cursor in lower case, which is passed; the empty string if there is none."""
+        self.skip_space()
+        found = _IDENTIFIER.match(self.text, self.position)
+        if not found:
+            return ""
+        self.position = found.end()
+        return found[0].lower()
+
+    def expression(self) -> int:
+        """The value of the expression at the cursor, up to a comma or closing bracket."""
+        self.skip_space()
+        start, depth = self.position, 0
+        while self.position < len(self.text):
+            character = self.text[self.position]
+            if depth == 0 and character in _END_OF_EXPRESSION:
+                break
+            depth += _NESTING.get(character, 0)
+            if depth < 0:
+                break
+            self.position += 1
+        text = self.text[start : self.position].strip()
+        if not text:
+            raise Mismatch("expected a value", start)
+        return self.evaluate(text, start)
+
+    def immediate(self) -> int:
+        """The value of an immediate, its `#` optional."""
+        self.accept("#")
+        return self.expression()
+
+
+@attrs.frozen
+class _Suffix:
+    """`{field?text}`: the text when the one-bit field is set."""
+
+    field: str
+    text: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field,)
+
+    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002  (the Operand protocol)
+        return self.text if fields[self.field] else ""
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002  (the Operand protocol)
+        return {self.field: int(cursor.accept(self.text))}
+
+    def choices(self) -> Mapping[str, dict[str, int]]:
+        return {"": {self.field: 0}, self.text: {self.field: 1}}
+
+
+Kinds = Mapping[str, Callable[..., Operand]]
+"""Operand kinds by name: each is called with the field's name (if the slot has one) and the slot's arguments."""
+
+_SLOT = re.compile(r"\{([^{}]*)\}")
+_SLOT_PARTS = re.compile(r"(?:(?P<field>\w+):)?(?P<kind>\w+)(?:\((?P<arguments>[^()]*)\))?")
+_SUFFIX_PARTS = re.compile(r"(\w+)\?(.+)")
+
+
+def _compile_slot(text: str, kinds: Kinds, template: str) -> Operand:
+    if found := _SUFFIX_PARTS.fullmatch(text):
+        return _Suffix(found[1], found[2])
+    parts = _SLOT_PARTS.fullmatch(text)
+    if not parts or parts["kind"] not in kinds:
+        raise SyntaxDefinitionError(f"{template!r}: unknown operand {{{text}}}")
+    arguments = [_argument(item.strip()) for item in (parts["arguments"] or "").split(",") if item.strip()]
+    field = [parts["field"]] if parts["field"] else []
+    try:
+        return kinds[parts["kind"]](*field, *arguments)
+    except TypeError as error:
+        raise SyntaxDefinitionError(f"{template!r}: operand {{{text}}}: {error}") from error
+
+
+def _argument(text: str) -> int | str:
+    return int(text, 0) if text[0].isdigit() or text[0] == "-" else text
+
+
+def _compile(text: str, kinds: Kinds, template: str) -> tuple[str | Operand, ...]:
+    parts: list[str | Operand] = []
+    for index, piece in enumerate(_SLOT.split(text)):
+        if index % 2:
+            parts.append(_compile_slot(piece, kinds, template))
+        elif piece:
+            parts.append(piece)
+    return tuple(parts)
+
+
+@attrs.frozen
+class Template:
+    """A compiled syntax: a mnemonic (which may hold enumerable operands) and the operands' text."""
+
+    text: str
+    mnemonic: tuple[str | Operand, ...]
+    operands: tuple[str | Operand, ...]
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The names of the fields the template covers."""
+        slots = (part for part in self.mnemonic + self.operands if not isinstance(part, str))
+        return frozenset(name for slot in slots for name in slot.fields)
+
+    def format(self, fields: Fields, address: int | None = None) -> str:
+        """The text for these fields: mnemonic, a space, operands."""
+        mnemonic = self._join(self.mnemonic, fields, address)
+        operands = self._join(self.operands, fields, address)
+        return f"{mnemonic} {operands}" if operands else mnemonic
+
+    @staticmethod
+    def _join(parts: tuple[str | Operand, ...], fields: Fields, address: int | None) -> str:
+        return "".join(part if isinstance(part, str) else part.format(fields, address) for part in parts)
+
+    def spellings(self) -> dict[str, dict[str, int]]:
+        """Every mnemonic this template has, with the fields each one fixes."""
+        spellings: dict[str, dict[str, int]] = {"": {}}
+        for part in self.mnemonic:
+            choices = {part: {}} if isinstance(part, str) else _choices(part, self.text)
+            spellings = {
+                head + tail: {**fixed, **more}
+                for head, fixed in spellings.items()
+                for tail, more in choices.items()
+            }
+        return spellings
+
+    def parse(self, cursor: Cursor, known: dict[str, int]) -> dict[str, int]:
+        """The fields written at the cursor, to the end of the text; Mismatch says where it fails."""
+        for part in self.operands:
+            if isinstance(part, str):
+                cursor.expect(part)
+                continue
+            start = cursor.position
+            for name, value in part.parse(cursor, known).items():
+                if known.setdefault(name, value) != value:
+                    raise Mismatch("the operands do not go together (sizes or registers differ)", start)
+        if not cursor.at_end:
+            raise cursor.fail("nothing more was expected here")
+        return known
+
+
+def _choices(part: Operand, template: str) -> Mapping[str, dict[str, int]]:
+    choices = getattr(part, "choices", None)
+    if choices is None:
+        raise SyntaxDefinitionError(f"{template!r}: an operand inside the mnemonic must be enumerable")
+    found: Mapping[str, dict[str, int]] = choices()
+    return found
+
+
+def compile_template(text: str, kinds: Kinds) -> Template:
+    """Compile `text` ("mnemonic operands"); SyntaxDefinitionError says what cannot be understood."""
+    mnemonic, _, operands = text.partition(" ")
+    return Template(text, _compile(mnemonic, kinds, text), _compile(operands, kinds, text))

@@ -1,0 +1,89 @@
+"""Process state, PSTATE, and its packing into a saved program status register ("Process state, PSTATE")."""
+
+from __future__ import annotations
+
+import attrs
+
+from aarch64.pseudocode import Flags
+
+_SPSR_FIELDS = (
+    ("n", 31, 1),
+    ("z", 30, 1),
+    ("c", 29, 1),
+    ("v", 28, 1),
+    ("tco", 25, 1),
+    ("dit", 24, 1),
+    ("uao", 23, 1),
+    ("pan", 22, 1),
+    ("ss", 21, 1),
+    ("il", 20, 1),
+    ("ssbs", 12, 1),
+    ("btype", 10, 2),
+    ("d", 9, 1),
+    ("a", 8, 1),
+    ("i", 7, 1),
+    ("f", 6, 1),
+    ("el", 2, 2),
+    ("sp", 0, 1),
+)
+"""(name, lowest bit, width) of each field of SPSR_ELx for an exception taken from AArch64 state."""
+
+SPSR_AARCH32 = 1 << 4
+"""M[4]: the exception was taken from AArch32 state."""
+
+
+@attrs.define
+class PState:
+    """Every field of PSTATE in AArch64 state, each an int of the field's width."""
+
+    n: int = 0
+    z: int = 0
+    c: int = 0
+    v: int = 0
+    d: int = 1
+    a: int = 1
+    i: int = 1
+    f: int = 1
+    el: int = 1
+    sp: int = 1
+    ss: int = 0
+    il: int = 0
+    pan: int = 0
+    uao: int = 0
+    dit: int = 0
+    btype: int = 0
+    ssbs: int = 0
+    tco: int = 0
+
+    @property
+    def flags(self) -> Flags:
+        """N, Z, C, V."""
+        return self.n, self.z, self.c, self.v
+
+    @property
+    def nzcv(self) -> int:
+        """The condition flags as 4 bits, N first."""
+        return self.n << 3 | self.z << 2 | self.c << 1 | self.v
+
+    @property
+    def daif(self) -> int:
+        """The exception masks as 4 bits, D first."""
+        return self.d << 3 | self.a << 2 | self.i << 1 | self.f
+
+    @daif.setter
+    def daif(self, value: int) -> None:
+        self.d, self.a, self.i, self.f = value >> 3 & 1, value >> 2 & 1, value >> 1 & 1, value & 1
+
+    def to_spsr(self) -> int:
+        """The 64-bit SPSR_ELx value of this state (GetPSRFromPSTATE)."""
+        return sum(getattr(self, name) << low for name, low, _ in _SPSR_FIELDS)
+
+    @classmethod
+    def from_spsr(cls, spsr: int) -> PState:
+        """The state an SPSR_ELx value describes, not yet checked for legality."""
+        return cls(**{name: spsr >> low & ((1 << width) - 1) for name, low, width in _SPSR_FIELDS})
+
+    @property
+    def mode(self) -> str:
+        """The level and stack pointer as the Arm ARM names them: EL0t, EL1t, EL1h ..."""
+        return f"EL{self.el}{'h' if self.sp and self.el else 't'}"
