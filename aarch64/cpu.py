@@ -281,7 +281,7 @@ class Cpu:
 
     def set_btype(self, btype: int) -> None:
         """Have PSTATE.BTYPE (0 to 3) be seen by the next instruction executed."""
-        self.next_btype = btype
+        self.pstate.btype = self.next_btype = btype
         self.request_attention()
 
     def raise_exception(self, exception: ArchException) -> NoReturn:
@@ -293,7 +293,7 @@ class Cpu:
         raise undefined()
 
     def wait(self, wait: Wait, until: int | None = None) -> None:
-        """Stop executing until an interrupt or event (or counter value `until`) ends the wait."""
+        """Stop executing until an interrupt or event, or cycle `until`, ends the wait."""
         self.waiting = wait
         self.wait_until = until
         self.request_attention()

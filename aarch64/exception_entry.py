@@ -128,6 +128,7 @@ def _handler_state(cpu: Cpu, old: PState, target: int) -> PState:
 def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
     """AArch64.ExceptionReturn: PSTATE from `spsr`, or PSTATE.IL set when it describes an illegal return."""
     cpu.pstate = _returned_state(cpu, spsr)
+    cpu.next_btype = cpu.pstate.btype
     cpu.clear_exclusive()
     cpu.event_register = True
     cpu.branch(strip_tag(cpu, new_pc))

@@ -1,0 +1,191 @@
+"""The exact tier: one cycle at a time.
+
+`step()` retires one instruction, or takes one exception, or idles one cycle in WFI or WFE. The straight path below is
+for the ordinary case; whenever anything else may be due (an interrupt, a wait, PSTATE.IL or BTYPE, an observer),
+`attention_at` has come and `_careful_step` looks at everything in the architecture's order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from aarch64.access import fetch
+from aarch64.bits import mask
+from aarch64.cpu import Cpu
+from aarch64.errors import UnsupportedInstruction
+from aarch64.exceptions import ArchException, illegal_state
+from aarch64.features import Feature
+from aarch64.interrupts import pending_exception, wakes
+from aarch64.isa.definition import Definition
+from aarch64.isa.table import decode
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, Memory
+from aarch64.stop import Stop
+from aarch64.sysregs.traps import check_fp_access
+from aarch64.timers import next_deadline
+
+NEVER = 1 << 200
+"""A cycle that does not come."""
+
+Operation = Callable[[], None]
+Observer = Callable[[Cpu, int, int], None]
+"""Called with (cpu, pc, word) before each instruction; it may read and change any state."""
+
+_PC_MASK = mask(64)
+
+
+class Observers(list[Observer]):
+    """The instruction observers; a change takes effect at the next instruction."""
+
+    def __init__(self, request_attention: Callable[[], None]) -> None:
+        super().__init__()
+        self._request_attention = request_attention
+
+    def append(self, observer: Observer) -> None:
+        """Add an observer, called after those already there."""
+        super().append(observer)
+        self._request_attention()
+
+
+class Interpreter(Cpu):
+    """A CPU that fetches and executes."""
+
+    def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
+        """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
+        super().__init__(memory, features, max_el=max_el, el=el)
+        self.observers = Observers(self.request_attention)
+        self.stop: Stop | None = None
+        self._operations: dict[int, Operation] = {}
+
+    def step(self) -> None:
+        """One cycle.
+
+        Raises:
+            UnsupportedInstruction, UnsupportedState: the guest needs what is not modelled; the state is that
+                before the instruction.
+        """
+        if self.cycles >= self.attention_at:
+            self._careful_step()
+            return
+        pc = self.pc
+        page = self.memory.pages.get(pc >> PAGE_SHIFT)
+        try:
+            word = fetch(self, pc) if page is None or pc & 3 else page.views[4][(pc & PAGE_OFFSET) >> 2]
+            operation = self._operations.get(word) or self._operation(word)
+            self.next_pc = (pc + 4) & _PC_MASK
+            operation()
+        except ArchException as exception:
+            self.take_exception(exception)
+            self.cycles += 1
+            return
+        self.pc = self.next_pc
+        self.retired += 1
+        self.cycles += 1
+
+    def run(self, max_cycles: int) -> None:
+        """Step until the cycle counter reaches `max_cycles` or `stop` is set."""
+        step = self.step
+        while self.cycles < max_cycles and self.stop is None:
+            step()
+            if self.waiting:
+                self._idle(max_cycles)
+
+    # --- decoding to something that can be called
+
+    def _operation(self, word: int) -> Operation:
+        """What executing `word` does, remembered by word."""
+        decoded = decode(word)
+        if decoded is None or (semantics := self._semantics_of(decoded.definition)) is None:
+            return self.undefined
+        operation = partial(semantics, self, *(decoded.fields[name] for name in decoded.definition.parameters))
+        self._operations[word] = operation
+        return operation
+
+    def _semantics_of(self, definition: Definition) -> Callable[..., None] | None:
+        """The semantic function; None for an instruction of a feature this machine does not have."""
+        if definition.semantics is None:
+            return partial(_run_unsupported, definition=definition)
+        if definition.feature is not None and not self.has(definition.feature):
+            return None
+        return definition.semantics
+
+    # --- the careful path
+
+    def _careful_step(self) -> None:
+        """One cycle, everything considered: interrupts, waits, illegal state, BTYPE, observers."""
+        exception = pending_exception(self)
+        if exception is not None:
+            self._take(exception)
+        elif self._is_waiting():
+            self.cycles += 1
+        else:
+            self._execute_carefully()
+        self.attention_at = self._next_attention()
+
+    def _take(self, exception: ArchException) -> None:
+        self.take_exception(exception)
+        self.cycles += 1
+
+    def _is_waiting(self) -> bool:
+        """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
+        if self.waiting is None:
+            return False
+        timed_out = self.wait_until is not None and self.cycles >= self.wait_until
+        if timed_out or wakes(self):
+            self.waiting = self.wait_until = None
+        return self.waiting is not None
+
+    def wake_cycle(self) -> int | None:
+        """The cycle at which time alone may end a wait; None if it never does."""
+        candidates = [cycle for cycle in (self.wait_until, next_deadline(self)) if cycle is not None]
+        return min(candidates, default=None)
+
+    def _idle(self, max_cycles: int) -> None:
+        """Let the cycles of a wait pass at once, up to the first at which it may end."""
+        wake = self.wake_cycle()
+        if not wakes(self):
+            self.cycles = max(self.cycles, min(max_cycles, max_cycles if wake is None else wake))
+
+    def _execute_carefully(self) -> None:
+        """Fetch, check, observe, execute: "Synchronous exception prioritization for AArch64 state"."""
+        try:
+            word = fetch(self, self.pc)
+            if self.pstate.il:
+                raise illegal_state()
+            word = self._observe(word)
+            self._execute(word)
+        except ArchException as exception:
+            self._take(exception)
+
+    def _observe(self, word: int) -> int:
+        """Tell the observers; the word to execute, which is another one if they moved the PC."""
+        pc = self.pc
+        for observer in tuple(self.observers):
+            observer(self, pc, word)
+        return word if self.pc == pc else fetch(self, self.pc)
+
+    def _execute(self, word: int) -> None:
+        operation = self._operations.get(word) or self._operation(word)
+        self.next_pc = (self.pc + 4) & _PC_MASK
+        self.next_btype = 0
+        operation()
+        self.pstate.btype = self.next_btype
+        self.pc = self.next_pc
+        self.retired += 1
+        self.cycles += 1
+
+    def _next_attention(self) -> int:
+        """The cycle at which the careful path is needed next."""
+        state = self.pstate
+        if state.il or state.btype or self.waiting or self.observers or pending_exception(self) is not None:
+            return 0
+        deadline = next_deadline(self)
+        return NEVER if deadline is None else deadline
+
+
+def _run_unsupported(cpu: Cpu, *_fields: int, definition: Definition) -> None:
+    """Stop at an instruction that is not implemented; the traps hardware would take first are taken."""
+    if definition.feature is Feature.FP:
+        check_fp_access(cpu)
+    word = fetch(cpu, cpu.pc)
+    raise UnsupportedInstruction(definition.title, definition.unsupported or "", word, cpu.pc)

@@ -1,0 +1,109 @@
+"""The instruction set: every definition, and the tools derived from them.
+
+To add a group of instructions, write its module and list it here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
+
+from aarch64.errors import AssemblyError
+from aarch64.isa import addsub
+from aarch64.isa.decoder import Decoded, Decoder
+from aarch64.isa.definition import Form, Group
+from aarch64.isa.syntax import Cursor, Mismatch
+
+GROUPS: tuple[Group, ...] = (addsub.GROUP,)
+
+DECODER = Decoder(definition for group in GROUPS for definition in group)
+
+decode = DECODER.decode
+
+
+def preferred_form(decoded: Decoded) -> Form | None:
+    """The form an instruction is printed in: the first alias that applies, else its own; None if it has no syntax."""
+    for form in decoded.definition.forms:
+        if form.alias is None or form.alias.applies(decoded.fields):
+            return form
+    return None
+
+
+def disassemble(word: int, address: int | None = None) -> str:
+    """The text of a 32-bit word as LLVM prints it; `.inst 0x...` for what is unallocated or has no syntax.
+
+    PC-relative operands are absolute where `address` is given, else offsets (`#8`).
+    """
+    decoded = decode(word)
+    form = preferred_form(decoded) if decoded else None
+    if decoded is None or form is None:
+        return f".inst {word:#010x}"
+    return form.template.format(decoded.fields, address)
+
+
+Evaluate = Callable[[str, int], int]
+"""The value of an expression, given its text and position in the line; AssemblyError or Mismatch if it has none."""
+
+_MNEMONIC = re.compile(r"\s*([A-Za-z][\w.]*)")
+_NUMBER = re.compile(r"[-+]?(0x[0-9a-f]+|0b[01]+|[0-9]+)", re.IGNORECASE)
+
+
+def evaluate_number(text: str, position: int) -> int:
+    """The default `Evaluate`: decimal, hexadecimal and binary numbers."""
+    if not _NUMBER.fullmatch(text):
+        raise Mismatch(f"expected a number, found {text!r}", position)
+    return int(text, 0) if text.lstrip("+-")[:1] == "0" and len(text.lstrip("+-")) > 1 else int(text)
+
+
+@cache
+def _forms_by_mnemonic() -> Mapping[str, tuple[tuple[Form, Mapping[str, int]], ...]]:
+    forms: dict[str, list[tuple[Form, Mapping[str, int]]]] = {}
+    for definition in DECODER.definitions:
+        for form in definition.forms:
+            for mnemonic, fixed in form.template.spellings().items():
+                forms.setdefault(mnemonic, []).append((form, fixed))
+    return MappingProxyType({mnemonic: tuple(found) for mnemonic, found in forms.items()})
+
+
+def mnemonics() -> frozenset[str]:
+    """Every mnemonic the assembler knows, in lower case."""
+    return frozenset(_forms_by_mnemonic())
+
+
+def assemble(text: str, address: int = 0, evaluate: Evaluate = evaluate_number) -> int:
+    """The word for one instruction at `address`.
+
+    Raises:
+        AssemblyError: no form of the mnemonic fits the operands; the error of the form that got furthest is told.
+    """
+    found = _MNEMONIC.match(text)
+    if not found:
+        raise AssemblyError("expected an instruction", len(text) - len(text.lstrip()))
+    mnemonic = found[1].lower()
+    candidates = _forms_by_mnemonic().get(mnemonic)
+    if candidates is None:
+        raise AssemblyError(f"unknown instruction {mnemonic!r}", found.start(1))
+    errors: list[Mismatch] = []
+    for form, fixed in candidates:
+        cursor = Cursor(text, evaluate, address, found.end())
+        try:
+            return _encode(form, form.template.parse(cursor, {**form.fixed, **fixed}), cursor)
+        except Mismatch as mismatch:
+            errors.append(mismatch)
+    best = max(errors, key=lambda error: error.position)
+    raise AssemblyError(best.message, best.position)
+
+
+def _encode(form: Form, fields: Mapping[str, int], cursor: Cursor) -> int:
+    definition = form.definition
+    try:
+        word = definition.encode(fields)
+    except ValueError as error:
+        raise cursor.fail(f"out of range: {error}") from error
+    if not definition.accepts(fields) or (form.alias and not form.alias.applies(fields)):
+        raise cursor.fail("these operands cannot be encoded together")
+    if (decoded := decode(word)) is None or decoded.definition is not definition:
+        raise cursor.fail("these operands mean another instruction")
+    return word
