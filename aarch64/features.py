@@ -55,6 +55,8 @@ class Feature(Enum):
     LS64 = "64-byte loads and stores"
     MOPS = "memory copy and set"
     MTE = "memory tagging"
+    SME = "scalable matrix extension"
+    SVE = "scalable vector extension"
     THE = "translation hardening: RCW instructions"
     TME = "transactional memory"
 
@@ -81,6 +83,8 @@ NOT_MODELLED = frozenset(
         Feature.LS64,
         Feature.MOPS,
         Feature.MTE,
+        Feature.SME,
+        Feature.SVE,
         Feature.THE,
         Feature.TME,
     }
