@@ -1,0 +1,1 @@
+"""A pure-Python, cycle-stepped AArch64 interpreter."""

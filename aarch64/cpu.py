@@ -6,7 +6,6 @@ memory, writes registers and flags and branches, in that order; so a fault leave
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from enum import Enum, unique
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -22,6 +21,7 @@ from aarch64.registers import SP, ZR
 from aarch64.sysregs import reset_values
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from aarch64.features import Feature
 
 _MASK64 = mask(64)

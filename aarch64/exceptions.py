@@ -243,9 +243,7 @@ _CACHE_MAINTENANCE = 8
 
 def instruction_abort(status: int, address: int) -> ArchException:
     """A fault on a fetch from `address`; `status` is the 6-bit fault status code."""
-    return ArchException(
-        ExceptionClass.INSTRUCTION_ABORT, status, far=address, route=_route_of(status)
-    )
+    return ArchException(ExceptionClass.INSTRUCTION_ABORT, status, far=address, route=_route_of(status))
 
 
 def data_abort(status: int, address: int, *, is_write: bool, cache_maintenance: bool = False) -> ArchException:

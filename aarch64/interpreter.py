@@ -17,12 +17,15 @@ from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, illegal_state
 from aarch64.features import Feature
 from aarch64.interrupts import pending_exception, wakes
-from aarch64.isa.definition import Definition
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, Memory
-from aarch64.stop import Stop
 from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aarch64.stop import Stop
+    from aarch64.isa.definition import Definition
 
 NEVER = 1 << 200
 """A cycle that does not come."""

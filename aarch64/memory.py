@@ -6,10 +6,12 @@ access is one index operation. Everything is little-endian.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -150,7 +152,9 @@ class Memory:
 
     def read_bytes(self, address: int, length: int) -> bytes:
         """`length` bytes of RAM; BusError at the first address outside it."""
-        return b"".join(bytes(page.data[offset : offset + size]) for page, offset, size in self._chunks(address, length))
+        return b"".join(
+            bytes(page.data[offset : offset + size]) for page, offset, size in self._chunks(address, length)
+        )
 
     def write_bytes(self, address: int, data: bytes) -> None:
         """Write into RAM; BusError, with nothing written, if any of it is outside."""

@@ -41,7 +41,7 @@ def shift_value(value: Bits, kind: int, amount: Bits, width: int) -> Bits:
 
 
 def extend_value(value: Bits, option: int, amount: int, width: int) -> Bits:
-    """ExtendReg: the low bits of `value` extended as `option` (UXTB ... SXTX) says, shifted left by `amount` (0 to 4)."""
+    """ExtendReg: `value` extended as `option` (0 UXTB ... 7 SXTX) says, then shifted left by `amount` (0 to 4)."""
     length = min(8 << (option & 3), width)
     extended = sign_extend(value, length, width) if option & 4 else value & mask(length)
     return (extended << amount) & mask(width)
@@ -61,7 +61,7 @@ def condition_holds(cond: int, flags: Flags) -> Bits:
 def decode_bit_masks(n: int, imms: int, immr: int, width: int) -> tuple[int, int]:
     """DecodeBitMasks: (wmask, tmask) of a logical immediate or bitfield move, `width` bits wide.
 
-    Reserved values must have been excluded (`bit_masks_are_valid`); imms all ones is accepted, as bitfield moves have it.
+    Reserved values must have been excluded (`bit_masks_are_valid`); imms may be all ones, as bitfield moves have it.
     """
     length = ((n << 6) | (imms ^ 0x3F)).bit_length() - 1
     size = 1 << length

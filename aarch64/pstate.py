@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import attrs
 
-from aarch64.pseudocode import Flags
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aarch64.pseudocode import Flags
 
 _SPSR_FIELDS = (
     ("n", 31, 1),

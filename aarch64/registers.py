@@ -31,7 +31,7 @@ def register_name(number: int, width: int, *, sp: bool = False) -> str:
 
 
 def parse_register(name: str, *, sp: bool = False) -> tuple[int, int] | None:
-    """(number, width in bits) of a lower-case register name, None if it is no register or the wrong one of SP and ZR."""
+    """(number, width in bits) of a lower-case name; None if it is no register, or the wrong one of SP and ZR."""
     if name in _STACK_POINTER.values():
         return (SP, 64 if name == "sp" else 32) if sp else None
     found = _NUMBERS.get(name)

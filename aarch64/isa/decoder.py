@@ -5,12 +5,15 @@ First level: the eleven most significant bits; then a short list, the most speci
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 
 import attrs
 
 from aarch64.isa.definition import Definition, DefinitionError
-from aarch64.isa.syntax import Fields
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aarch64.isa.syntax import Fields
+    from collections.abc import Iterable
 
 _INDEX_SHIFT = 21
 _INDEX_SIZE = 1 << (32 - _INDEX_SHIFT)
@@ -89,7 +92,9 @@ def _check_overlaps(buckets: tuple[Bucket, ...], definitions: tuple[Definition, 
                     used.add(_special_one(definition, other))
     for definition in definitions:
         if definition.specialises and definition not in used:
-            raise DefinitionError(f"{definition.title}: specialises {definition.specialises!r}, which it does not overlap")
+            raise DefinitionError(
+                f"{definition.title}: specialises {definition.specialises!r}, which it does not overlap"
+            )
 
 
 def _special_one(definition: Definition, other: Definition) -> Definition:

@@ -17,17 +17,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from enum import Flag, auto
 from functools import cached_property
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import attrs
 
-from aarch64.features import Feature
 from aarch64.isa.operands import KINDS
 from aarch64.isa.pattern import Field, Pattern, PatternError, parse_pattern
 from aarch64.isa.syntax import Fields, Kinds, Template, compile_template
 
+if TYPE_CHECKING:
+    from aarch64.features import Feature
+
 Semantics = Callable[..., None]
-"""`semantics(cpu, **fields)`: guard, read registers, access memory, write registers and flags, branch, in that order."""
+"""`semantics(cpu, fields...)`: guard, read registers, access memory, write registers and flags, branch: in this order."""
 
 Predicate = Callable[..., object]
 """A function of some of the fields, by their names."""
@@ -90,7 +92,7 @@ class Test:
 class Alias:
     """Another way to write an instruction, used when the `fixed` fields have these values and `when` holds.
 
-    The disassembler prints the first one that applies; an alias with `preferred=False` is only understood, never printed.
+    The disassembler prints the first one that applies; one with `preferred=False` is only understood, never printed.
     """
 
     asm: str
@@ -164,10 +166,7 @@ class Definition:
     def forms(self) -> tuple[Form, ...]:
         """Every way of writing it, preferred aliases first, the own form, then those that are only understood."""
         own = [Form(self, self.syntax, {}, None)] if self.asm else []
-        written = [
-            Form(self, compile_template(item.asm, self.kinds), item.fixed, item)
-            for item in self.aliases
-        ]
+        written = [Form(self, compile_template(item.asm, self.kinds), item.fixed, item) for item in self.aliases]
         preferred = [form for form in written if form.alias and form.alias.preferred]
         return tuple(preferred + own + [form for form in written if form not in preferred])
 
@@ -223,7 +222,9 @@ class Group:
     def unsupported(self, title: str, pattern: str, reason: str, feature: Feature | None = None, **facts: Any) -> None:
         """List an allocated encoding that is not implemented, and why."""
         parsed = _parse(title, pattern)
-        self._add(Definition(title, self.title, parsed, unsupported=reason, feature=feature, kinds=self._kinds, **facts))
+        self._add(
+            Definition(title, self.title, parsed, unsupported=reason, feature=feature, kinds=self._kinds, **facts)
+        )
 
     def _add(self, definition: Definition) -> None:
         _check(definition)
@@ -255,7 +256,9 @@ def _check(definition: Definition) -> None:
             raise DefinitionError(f"{title}: condition on {sorted(unknown)}, which the pattern does not have")
     for item in definition.aliases:
         if unknown := set(item.fixed) - names:
-            raise DefinitionError(f"{title}: alias {item.asm!r} fixes {sorted(unknown)}, which the pattern does not have")
+            raise DefinitionError(
+                f"{title}: alias {item.asm!r} fixes {sorted(unknown)}, which the pattern does not have"
+            )
 
 
 def check_syntax(definition: Definition) -> None:

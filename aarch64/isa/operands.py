@@ -5,7 +5,6 @@ Each kind formats as LLVM prints, and parses what people write. The names in `KI
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 
 import attrs
 
@@ -13,6 +12,10 @@ from aarch64.bits import mask, signed
 from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, Operand
 from aarch64.pseudocode import decode_bit_masks, encode_bit_masks
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 
 def read_register(cursor: Cursor, *, sp: bool = False) -> tuple[int, int]:
@@ -37,10 +40,10 @@ class Register:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         return register_name(fields[self.field], self.width, sp=self.sp)
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         number, width = read_register(cursor, sp=self.sp)
         if width != self.width:
@@ -61,11 +64,11 @@ class SizedRegister:
     def fields(self) -> tuple[str, ...]:
         return (self.field, self.size_field)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         width = 64 if fields[self.size_field] == self.wide else 32
         return register_name(fields[self.field], width, sp=self.sp)
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         number, width = read_register(cursor, sp=self.sp)
         return {self.field: number, self.size_field: self.wide if width == 64 else 1 - self.wide}
 
@@ -81,12 +84,12 @@ class RegisterPair:
     def fields(self) -> tuple[str, ...]:
         return (self.field, self.size_field)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         width = 64 if fields[self.size_field] else 32
         first = fields[self.field]
         return f"{register_name(first, width)}, {register_name(first + 1, width)}"
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         first, width = read_register(cursor)
         cursor.expect(",")
         start = cursor.position
@@ -107,11 +110,11 @@ class Immediate:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field] * self.scale
         return f"#{value:#x}" if self.radix == 16 else f"#{value}"
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         return {self.field: scaled(cursor.immediate(), self.scale, start)}
 
@@ -140,7 +143,7 @@ class Offset:
     def _scale(self, fields: Fields) -> int:
         return self.scale if isinstance(self.scale, int) else 4 << fields[self.scale]
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field] * self._scale(fields)
         return f", #{value}" if value else ""
 
@@ -155,7 +158,7 @@ class Offset:
 class IndexOffset(Offset):
     """`#imm` of a pre- or post-indexed address: always written."""
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         return f"#{fields[self.field] * self._scale(fields)}"
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
@@ -176,7 +179,7 @@ class Label:
     def format(self, fields: Fields, address: int | None) -> str:
         return format_target(fields[self.field] * 4, address)
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         return {self.field: scaled(read_target(cursor, cursor.address), 4, start)}
 
@@ -210,7 +213,7 @@ class PageLabel:
         offset = (fields["immhi"] * 4 + fields["immlo"]) * self.unit
         return format_target(offset, None if address is None else self._base(address))
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         is_offset = cursor.text[start:].lstrip().startswith("#")
         offset = read_target(cursor, self._base(cursor.address))
@@ -229,10 +232,10 @@ class Condition:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         return CONDITIONS[fields[self.field] ^ self.inverted]
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         name = cursor.word()
         if name not in CONDITION_NUMBERS:
@@ -254,10 +257,10 @@ class Choice:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         return self.names[fields[self.field]]
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
         name = cursor.word()
         if name not in self.names:
@@ -279,11 +282,11 @@ class ShiftAmount:
     def fields(self) -> tuple[str, ...]:
         return ("shift", "imm6")
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         shift, amount = fields["shift"], fields["imm6"]
         return f", {SHIFTS[shift]} #{amount}" if shift or amount else ""
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         if not cursor.accept(","):
             return {"shift": 0, "imm6": 0}
         start = cursor.position
@@ -312,7 +315,7 @@ class ExtendedRegister:
     def _is_lsl(self, fields: Fields) -> bool:
         return fields["option"] == 2 + fields["sf"] and any(fields.get(name) == SP for name in self.sp_fields)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         option, amount = fields["option"], fields["imm3"]
         register = register_name(fields["rm"], 64 if option & 3 == 3 else 32)
         if self._is_lsl(fields):
@@ -343,7 +346,7 @@ class BitMask:
     def fields(self) -> tuple[str, ...]:
         return ("n", "immr", "imms")
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         wmask, _ = decode_bit_masks(fields["n"], fields["imms"], fields["immr"], 64)
         return f"#{wmask & mask(64 if fields['sf'] else 32):#x}"
 
@@ -361,14 +364,14 @@ class BitMask:
 
 @attrs.frozen
 class Computed:
-    """`#imm` that several fields express together: `show` reads it off the fields, `solve` finds them (None: cannot)."""
+    """`#imm` that several fields express together: `show` reads it off them, `solve` finds them (None: cannot)."""
 
     fields: tuple[str, ...]
     show: Callable[[Fields], int]
     solve: Callable[[int, Fields], dict[str, int] | None]
     radix: int = 10
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002
+    def format(self, fields: Fields, address: int | None) -> str:
         value = self.show(fields)
         return f"#{value:#x}" if self.radix == 16 else f"#{value}"
 

@@ -2,8 +2,8 @@
 
     sf:1 00 01011 shift:2 0 rm:5 imm6:6 rn:5 rd:5
 
-A run of 0, 1 and x is literal (x: either value, ignored); `name:width` is an unsigned field, `name:swidth` a signed one.
-Bit 31 comes first.
+A run of 0, 1 and x is literal (x: either value, ignored); `name:width` is an unsigned field, `name:swidth` a signed
+one. Bit 31 comes first.
 """
 
 from __future__ import annotations

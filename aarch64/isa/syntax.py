@@ -2,9 +2,9 @@
 
     ldr {rt:R}, [{rn:XSP}{imm12:offset(r)}]
 
-Outside braces the text is literal; white space in it is free when parsing. `{field:kind}` or `{field:kind(argument, ...)}`
-names an operand kind (see `operands`), `{kind}` one that covers several fields by itself, and `{field?text}` a suffix
-printed when a one-bit field is set.
+Outside braces the text is literal; white space in it is free when parsing. `{field:kind}` or
+`{field:kind(argument, ...)}` names an operand kind (see `operands`), `{kind}` one that covers several fields by itself,
+and `{field?text}` a suffix printed when a one-bit field is set.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ _END_OF_EXPRESSION = frozenset(",]}!")
 class Cursor:
     """A position in the text of one instruction.
 
-    `evaluate` gives the value of an expression (symbols included) or raises Mismatch; `address` is the instruction's own.
+    `evaluate` gives the value of an expression, symbols included, or raises Mismatch; `address` is the instruction's.
     """
 
     text: str
@@ -150,10 +150,10 @@ class _Suffix:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def format(self, fields: Fields, address: int | None) -> str:  # noqa: ARG002  (the Operand protocol)
+    def format(self, fields: Fields, address: int | None) -> str:
         return self.text if fields[self.field] else ""
 
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:  # noqa: ARG002  (the Operand protocol)
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         return {self.field: int(cursor.accept(self.text))}
 
     def choices(self) -> Mapping[str, dict[str, int]]:
@@ -226,9 +226,7 @@ class Template:
         for part in self.mnemonic:
             choices = {part: {}} if isinstance(part, str) else _choices(part, self.text)
             spellings = {
-                head + tail: {**fixed, **more}
-                for head, fixed in spellings.items()
-                for tail, more in choices.items()
+                head + tail: {**fixed, **more} for head, fixed in spellings.items() for tail, more in choices.items()
             }
         return spellings
 
