@@ -22,6 +22,7 @@ from aarch64.sysregs import reset_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
     from aarch64.features import Feature
 
 _MASK64 = mask(64)

@@ -85,7 +85,7 @@ class Return(Enum):
     NEXT = "the one after it"
 
 
-class ArchException(Exception):  # noqa: N818  (the Arm ARM's word is exception)
+class ArchException(Exception):
     """An exception as the guest sees it."""
 
     def __init__(

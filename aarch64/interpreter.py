@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aarch64.access import fetch
 from aarch64.bits import mask
@@ -21,11 +22,10 @@ from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, Memory
 from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aarch64.stop import Stop
     from aarch64.isa.definition import Definition
+    from aarch64.stop import Stop
 
 NEVER = 1 << 200
 """A cycle that does not come."""

@@ -6,7 +6,7 @@ access is one index operation. Everything is little-endian.
 
 from __future__ import annotations
 
-from typing import Protocol, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import attrs
-
 from typing import TYPE_CHECKING
+
+import attrs
 
 if TYPE_CHECKING:
     from aarch64.pseudocode import Flags

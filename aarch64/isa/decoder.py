@@ -5,15 +5,16 @@ First level: the eleven most significant bits; then a short list, the most speci
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import attrs
 
 from aarch64.isa.definition import Definition, DefinitionError
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from aarch64.isa.syntax import Fields
     from collections.abc import Iterable
+
+    from aarch64.isa.syntax import Fields
 
 _INDEX_SHIFT = 21
 _INDEX_SIZE = 1 << (32 - _INDEX_SHIFT)

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from enum import Flag, auto
 from functools import cached_property
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from aarch64.features import Feature
 
 Semantics = Callable[..., None]
-"""`semantics(cpu, fields...)`: guard, read registers, access memory, write registers and flags, branch: in this order."""
+"""`semantics(cpu, fields...)`: guard, read registers, access memory, write registers and flags, branch, in order."""
 
 Predicate = Callable[..., object]
 """A function of some of the fields, by their names."""

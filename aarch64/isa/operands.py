@@ -5,6 +5,7 @@ Each kind formats as LLVM prints, and parses what people write. The names in `KI
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,7 +13,6 @@ from aarch64.bits import mask, signed
 from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, Operand
 from aarch64.pseudocode import decode_bit_masks, encode_bit_masks
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

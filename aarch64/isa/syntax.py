@@ -19,7 +19,7 @@ Fields = Mapping[str, int]
 """Field values by name."""
 
 
-class Mismatch(Exception):  # noqa: N818  (an answer while candidates are tried, an error only when all have said it)
+class Mismatch(Exception):
     """The text is not of this syntax: why, and at which character of the text."""
 
     def __init__(self, message: str, position: int) -> None:

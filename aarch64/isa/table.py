@@ -9,12 +9,12 @@ import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from aarch64.errors import AssemblyError
 from aarch64.isa import addsub
 from aarch64.isa.decoder import Decoded, Decoder
 from aarch64.isa.syntax import Cursor, Mismatch
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from aarch64.isa.definition import Form, Group
