@@ -34,21 +34,21 @@ def _stale(recorded: dict[str, str], programs: Path) -> dict[str, list[str]]:
     return {elf: names for elf, names in culprits.items() if names}
 
 
-def test_no_binary_is_stale():
+def test_no_binary_is_stale() -> None:
     assert not _stale(_recorded(), PROGRAMS), "run make -C examples and commit what it built"
 
 
-def test_the_record_covers_every_file():
+def test_the_record_covers_every_file() -> None:
     files = [EXAMPLES / "Makefile", *PROGRAMS.glob("*.[cs]"), *PROGRAMS.glob("*.elf"), *PROGRAMS.glob("runtime/*")]
     assert {file.resolve() for file in files} == {(PROGRAMS / name).resolve() for name in _recorded()}
 
 
-def test_a_changed_source_makes_its_binaries_stale():
+def test_a_changed_source_makes_its_binaries_stale() -> None:
     recorded = _recorded() | {"lz.c": "0" * 64}
     expected = {"lz.O2.elf": ["lz.c"], "lz.O3.elf": ["lz.c"]}
     assert expected == _stale(recorded, PROGRAMS)
 
 
-def test_a_changed_makefile_makes_every_binary_stale():
+def test_a_changed_makefile_makes_every_binary_stale() -> None:
     recorded = _recorded() | {"../Makefile": "0" * 64}
     assert {path.name for path in PROGRAMS.glob("*.elf")} == set(_stale(recorded, PROGRAMS))
