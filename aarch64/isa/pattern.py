@@ -15,8 +15,10 @@ import attrs
 from aarch64.bits import mask, signed
 
 WORD_BITS = 32
-_LITERAL = re.compile(r"[01x]+")
+_LITERAL = frozenset("01x")
 _FIELD = re.compile(r"([a-z][a-z0-9_]*):(s?)([1-9][0-9]?)")
+_TO_MASK = str.maketrans("0x", "10")
+_TO_VALUE = str.maketrans("x", "0")
 
 
 class PatternError(ValueError):
@@ -74,25 +76,21 @@ class Pattern:
 
 def parse_pattern(text: str) -> Pattern:
     """The pattern `text` describes; PatternError names the first token that is wrong."""
-    fixed = value = 0
+    bits = ""
     fields: list[Field] = []
-    low = WORD_BITS
     for token in text.split():
-        if found := _FIELD.fullmatch(token):
-            low -= int(found[3])
-            fields.append(Field(found[1], low, int(found[3]), found[2] == "s"))
-        elif _LITERAL.fullmatch(token):
-            low -= len(token)
-            if low >= 0:
-                fixed |= int(token.replace("0", "1").replace("x", "0"), 2) << low
-                value |= int(token.replace("x", "0"), 2) << low
+        if _LITERAL.issuperset(token):
+            bits += token
+        elif found := _FIELD.fullmatch(token):
+            bits += "x" * int(found[3])
+            fields.append(Field(found[1], WORD_BITS - len(bits), int(found[3]), found[2] == "s"))
         else:
             raise PatternError(f"{text!r}: {token!r} is neither literal bits (0, 1, x) nor name:width")
-        if low < 0:
+        if len(bits) > WORD_BITS:
             raise PatternError(f"{text!r}: {token!r} goes past 32 bits")
-    if low:
-        raise PatternError(f"{text!r}: {WORD_BITS - low} bits, not 32")
-    names = [field.name for field in fields]
-    if repeated := {name for name in names if names.count(name) > 1}:
-        raise PatternError(f"{text!r}: field {min(repeated)!r} appears twice")
-    return Pattern(text, fixed, value, tuple(fields))
+    if len(bits) < WORD_BITS:
+        raise PatternError(f"{text!r}: {len(bits)} bits, not 32")
+    names = {field.name for field in fields}
+    if len(names) < len(fields):
+        raise PatternError(f"{text!r}: a field appears twice")
+    return Pattern(text, int(bits.translate(_TO_MASK), 2), int(bits.translate(_TO_VALUE), 2), tuple(fields))
