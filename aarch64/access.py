@@ -36,20 +36,29 @@ _SCTLR_A = 1 << 1
 _SCTLR_NAA = 1 << 6
 _TBI_BITS = {1: (37, 38), 2: (20, 20), 3: (20, 20)}
 """Bit numbers of TCR_ELx.TBI for addresses with bit 55 clear and set."""
+_TBID_BITS = {1: (51, 52), 2: (29, 29), 3: (29, 29)}
+"""Likewise of TCR_ELx.TBID, which keeps TBI from instruction addresses."""
 
 
-def strip_tag(cpu: Cpu, address: int) -> int:
-    """`address` with its top byte made a copy of bit 55 where TCR_ELx.TBI says it is ignored."""
+def ignores_top_byte(cpu: Cpu, regime: int, upper: int, *, is_instruction: bool = False) -> bool:
+    """EffectiveTBI: whether the regime of level 1 to 3 ignores the top byte of addresses whose bit 55 is `upper`."""
+    tcr = cpu.sysregs[f"TCR_EL{regime}"]
+    if not tcr >> _TBI_BITS[regime][upper] & 1:
+        return False
+    return not (is_instruction and cpu.has(Feature.PAUTH) and tcr >> _TBID_BITS[regime][upper] & 1)
+
+
+def strip_tag(cpu: Cpu, address: int, *, is_instruction: bool = False) -> int:
+    """`address` with its top byte made a copy of bit 55 (zero at EL2 and EL3) where it is ignored."""
     regime = max(cpu.pstate.el, 1)
-    upper = address >> 55 & 1
-    if cpu.sysregs[f"TCR_EL{regime}"] >> _TBI_BITS[regime][upper] & 1:
+    if ignores_top_byte(cpu, regime, address >> 55 & 1, is_instruction=is_instruction):
         return sign_extend(address, 56) if regime == 1 else address & mask(56)
     return address
 
 
-def _physical(cpu: Cpu, address: int) -> int | None:
+def _physical(cpu: Cpu, address: int, *, is_instruction: bool = False) -> int | None:
     """The physical address with the MMU off, None for an address size fault."""
-    stripped = strip_tag(cpu, address) if address >> 56 else address
+    stripped = strip_tag(cpu, address, is_instruction=is_instruction) if address >> 56 else address
     return None if stripped >> PHYSICAL_ADDRESS_BITS else stripped
 
 
@@ -121,7 +130,7 @@ def fetch(cpu: Cpu, pc: int) -> int:
     """The instruction word at `pc`; ArchException for a misaligned PC or a fetch that faults."""
     if pc & 3:
         raise pc_alignment(pc)
-    physical = _physical(cpu, pc)
+    physical = _physical(cpu, pc, is_instruction=True)
     if physical is None:
         raise instruction_abort(Fault.ADDRESS_SIZE, pc)
     if not cpu.memory.is_ram(physical):

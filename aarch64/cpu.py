@@ -7,13 +7,14 @@ memory, writes registers and flags and branches, in that order; so a fault leave
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import NoReturn, Protocol
 
 from aarch64 import access as data_path
 from aarch64.access import Access, strip_tag
 from aarch64.bits import Bits, mask
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
+from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, SIZE_SHIFT, Memory
 from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
@@ -277,13 +278,14 @@ class Cpu:
 
     def branch_indirect(self, target: Bits, btype: int) -> None:
         """Continue at an address from a register, with PSTATE.BTYPE (0 to 3) for the instruction there."""
-        self.branch(strip_tag(self, target) if target >> 56 else target)
+        self.branch(strip_tag(self, target, is_instruction=True) if target >> 56 else target)
         self.set_btype(btype)
 
     def set_btype(self, btype: int) -> None:
-        """Have PSTATE.BTYPE (0 to 3) be seen by the next instruction executed."""
-        self.pstate.btype = self.next_btype = btype
-        self.request_attention()
+        """Have PSTATE.BTYPE (0 to 3) be seen by the next instruction executed; 0 is what any instruction leaves."""
+        self.pstate.btype = self.next_btype = btype if self.has(Feature.BTI) else 0
+        if btype:
+            self.request_attention()
 
     def raise_exception(self, exception: ArchException) -> NoReturn:
         """End the instruction with an exception."""

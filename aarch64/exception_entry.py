@@ -131,7 +131,7 @@ def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
     cpu.next_btype = cpu.pstate.btype
     cpu.clear_exclusive()
     cpu.event_register = True
-    cpu.branch(strip_tag(cpu, new_pc))
+    cpu.branch(strip_tag(cpu, new_pc, is_instruction=True))
     cpu.request_attention()
 
 
