@@ -7,7 +7,7 @@ memory, writes registers and flags and branches, in that order; so a fault leave
 from __future__ import annotations
 
 from enum import Enum, unique
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from aarch64 import access as data_path
 from aarch64.access import Access, strip_tag
@@ -23,8 +23,6 @@ from aarch64.sysregs import reset_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from aarch64.features import Feature
 
 _MASK64 = mask(64)
 _MASKS = tuple(mask(width) for width in range(65))
