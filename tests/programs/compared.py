@@ -1,4 +1,4 @@
-"""Programs built to run on two machines and be compared: the C examples as gcc can vary them, and the exceptions.
+"""Programs built to run on two machines and be compared: the C examples as gcc can vary them, and some of our own.
 
 Building needs make and Debian's gcc-aarch64-linux-gnu. What `make` finds up to date in the cache is not built again.
 """
@@ -34,6 +34,16 @@ def build_c(program: str, variant: str) -> Path:
 def build_exceptions() -> Path:
     """The ELF file that takes every exception, starting at EL1, EL2 or EL3."""
     return _build("exceptions.elf")
+
+
+def build_pauth() -> Path:
+    """The ELF file that prints pointer authentication codes. It starts at EL1."""
+    return _build("pauth.elf")
+
+
+def build_firmware() -> Path:
+    """The ELF file that echoes a line in upper case, asks PSCI questions, and turns the machine off. EL1."""
+    return _build("firmware.elf")
 
 
 def _build(name: str) -> Path:
