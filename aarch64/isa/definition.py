@@ -180,7 +180,7 @@ class Definition:
 
     def encode(self, fields: Fields) -> int:
         """The word with these fields; ValueError when one does not fit, KeyError when one is missing."""
-        word = self.pattern.value
+        word = self.pattern.value | self.pattern.should_be_one
         for field in self.pattern.fields:
             word |= field.insert(fields[field.name])
         return word

@@ -3,7 +3,7 @@
     sf:1 00 01011 shift:2 0 rm:5 imm6:6 rn:5 rd:5
 
 A run of 0, 1 and x is literal (x: either value, ignored); `name:width` is an unsigned field, `name:swidth` a signed
-one. Bit 31 comes first.
+one; `(1)` is a run of should-be-one bits, ignored when decoding and set when encoding. Bit 31 comes first.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from aarch64.bits import mask, signed
 WORD_BITS = 32
 _LITERAL = frozenset("01x")
 _FIELD = re.compile(r"([a-z][a-z0-9_]*):(s?)([1-9][0-9]?)")
-_TO_MASK = str.maketrans("0x", "10")
-_TO_VALUE = str.maketrans("x", "0")
+_SHOULD_BE_ONE = re.compile(r"\((1+)\)")
+_TO_MASK = str.maketrans("0xs", "100")
+_TO_VALUE = str.maketrans("xs", "00")
+_TO_SHOULD_BE_ONE = str.maketrans("1xs", "001")
 
 
 class PatternError(ValueError):
@@ -54,12 +56,13 @@ class Field:
 
 @attrs.frozen
 class Pattern:
-    """A parsed pattern: a word belongs to it when `word & mask == value`."""
+    """A parsed pattern: a word belongs to it when `word & mask == value`; encoding sets `should_be_one` too."""
 
     text: str
     mask: int
     value: int
     fields: tuple[Field, ...]
+    should_be_one: int
 
     def matches(self, word: int) -> bool:
         """Whether the literal bits of `word` are this pattern's."""
@@ -84,6 +87,8 @@ def parse_pattern(text: str) -> Pattern:
         elif found := _FIELD.fullmatch(token):
             bits += "x" * int(found[3])
             fields.append(Field(found[1], WORD_BITS - len(bits), int(found[3]), found[2] == "s"))
+        elif found := _SHOULD_BE_ONE.fullmatch(token):
+            bits += "s" * len(found[1])
         else:
             raise PatternError(f"{text!r}: {token!r} is neither literal bits (0, 1, x) nor name:width")
         if len(bits) > WORD_BITS:
@@ -93,4 +98,5 @@ def parse_pattern(text: str) -> Pattern:
     names = {field.name for field in fields}
     if len(names) < len(fields):
         raise PatternError(f"{text!r}: a field appears twice")
-    return Pattern(text, int(bits.translate(_TO_MASK), 2), int(bits.translate(_TO_VALUE), 2), tuple(fields))
+    fixed, value, should_be_one = (int(bits.translate(to), 2) for to in (_TO_MASK, _TO_VALUE, _TO_SHOULD_BE_ONE))
+    return Pattern(text, fixed, value, tuple(fields), should_be_one)
