@@ -1,7 +1,7 @@
 /*
- * A spinlock with the atomic instructions of FEAT_LSE. One CPU plays both sides: main takes and gives the lock, and an exception
- * handler plays the other CPU, which now and then holds the lock when main wants it.
- * Statistics need no lock: STADD counts without one, and LDUMAX keeps a maximum.
+ * A spinlock with the atomic instructions of FEAT_LSE. One CPU plays both sides: main takes and gives the lock, and an
+ * exception handler plays the other CPU, which now and then holds the lock when main wants it.
+ * Statistics need no lock: STADD counts without one, and STUMAX keeps a maximum.
  */
 
         .equ    UARTDR, 0x09000000
@@ -64,7 +64,7 @@ acquire:
         stadd   x2, [x22]
         svc     #0                      // let the other CPU work; if there were one, this would be WFE
         b       1b
-2:      ldumax  x1, x2, [x23]           // x2, what was there before, is of no interest
+2:      stumax  x1, [x23]
         ret
 
 // Give it back. Release: everything before it is done before the lock is free.
@@ -72,7 +72,7 @@ release:
         swpl    wzr, w0, [x19]
         ret
 
-// The other CPU: counts, then releases the lock it holds, but only at the third time of asking.
+// The other CPU. Every third time it is asked, it counts and releases the lock it holds.
 // It uses x14 to x17, which nothing else does.
 handler:
         adr     x14, asked
