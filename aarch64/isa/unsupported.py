@@ -1,4 +1,4 @@
-"""Allocated encodings that are not implemented, each with its reason: coverage is a number, and running into one is told.
+"""Allocated encodings that are not implemented, each with its reason: coverage is a number, and each has a name.
 
 The table is `unsupported.txt`, beside this module: sections `[FEATURE] reason`, titles, and indented encodings.
 """

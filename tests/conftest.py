@@ -1,0 +1,16 @@
+"""Hypothesis profiles: `dev` draws at random and fast; `ci`, chosen where CI is set, is derandomised and thorough."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("dev", max_examples=50, deadline=None)
+settings.register_profile(
+    "ci",
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")

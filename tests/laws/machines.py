@@ -1,0 +1,76 @@
+"""CPUs to run single instructions on, and what to compare afterwards."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aarch64.cpu import Cpu
+from aarch64.exceptions import ArchException
+from aarch64.features import DEFAULT_FEATURES
+from aarch64.memory import Memory
+from tests.strategies import State, draw_value
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from aarch64.isa.definition import Definition
+    from aarch64.isa.syntax import Fields
+
+RAM = 0x4000_0000
+SCRATCH = RAM + 0x8000
+"""The middle of the pages that have been filled; every offset an instruction can add stays inside them."""
+_FILLED = 0x1_0000
+
+
+def make_cpu(rng: random.Random, *, el: int = 1, max_el: int = 3) -> Cpu:
+    """A CPU with every feature, and 64 KiB of random data in RAM."""
+    memory = Memory(RAM, 1 << 20)
+    memory.write_bytes(RAM, rng.randbytes(_FILLED))
+    cpu = Cpu(memory, DEFAULT_FEATURES, max_el=max_el, el=el)
+    cpu.unaligned_device_access = True
+    return cpu
+
+
+def set_state(cpu: Cpu, state: State, pc: int = RAM + 0x1000) -> None:
+    """Put registers and flags into `cpu`, about to execute at `pc`."""
+    cpu.gpr[:31] = state.x
+    cpu.sp = state.sp
+    n, z, c, v = (state.nzcv >> bit & 1 for bit in (3, 2, 1, 0))
+    cpu.set_flags((n, z, c, v))
+    cpu.pc, cpu.next_pc = pc, pc + 4
+    cpu.next_btype = 0
+
+
+def draw_addressed_state(rng: random.Random) -> State:
+    """A state in which most registers, and SP, point into the filled memory: near its middle, often aligned."""
+    addresses = [SCRATCH + rng.randrange(-64, 64) * 16 + rng.choice((0, 0, 0, 0, 8, 4, 2, 1)) for _ in range(31)]
+    x = tuple(address if rng.random() < 0.7 else draw_value(rng) for address in addresses)
+    return State(x, SCRATCH + rng.randrange(-64, 64) * 16, rng.randrange(16))
+
+
+def outcome(cpu: Cpu, action: Callable[[], Any]) -> dict[str, Any]:
+    """All that `action` leaves behind, the exception it raises included."""
+    raised: ArchException | None = None
+    try:
+        action()
+    except ArchException as exception:
+        raised = exception
+    return {
+        "exception": raised,
+        "x": cpu.gpr[:31],
+        "zr": cpu.gpr[31],
+        "sp": list(cpu.sp_el),
+        "pstate": cpu.pstate,
+        "next_pc": cpu.next_pc,
+        "next_btype": cpu.next_btype,
+        "exclusive": cpu.exclusive,
+        "sysregs": dict(cpu.sysregs),
+        "memory": cpu.memory.save(),
+    }
+
+
+def execute(definition: Definition, fields: Fields, cpu: Cpu) -> None:
+    """Run the semantics on plain values; ArchException if they end with one."""
+    assert definition.semantics is not None
+    definition.semantics(cpu, *[fields[name] for name in definition.parameters])

@@ -1,0 +1,125 @@
+"""Every definition can be recorded, and what is recorded is what is executed."""
+
+import random
+
+import pytest
+
+from aarch64.isa.definition import Definition, Trait
+from tests.laws.machines import draw_addressed_state, execute, make_cpu, outcome, set_state
+from tests.laws.symbolic import ContractBroken, Value, record, replay
+from tests.strategies import IMPLEMENTED, draw_state, samples
+
+FIELD_SAMPLES = 24
+STATES = 3
+
+STEPPED = Trait.RAISES | Trait.WRITES_SYSREG | Trait.WAITS
+"""What ends a straight run of instructions and is executed by itself: it changes what other instructions mean."""
+
+RECORDED = [definition for definition in IMPLEMENTED if not definition.traits & STEPPED]
+MEMORY = Trait.LOADS | Trait.STORES
+
+
+def identify(definition: Definition) -> str:
+    return f"{definition.title} {definition.pattern.text}"
+
+
+@pytest.mark.parametrize("definition", RECORDED, ids=identify)
+def test_recording_does_what_executing_does(definition: Definition) -> None:
+    rng = random.Random(definition.pattern.text)
+    draw = draw_addressed_state if definition.traits & MEMORY else draw_state
+    for fields in samples(definition, FIELD_SAMPLES):
+        seed = rng.getrandbits(32)
+        for state in [draw(rng) for _ in range(STATES)]:
+            recorded, executed = make_cpu(random.Random(seed)), make_cpu(random.Random(seed))
+            set_state(recorded, state)
+            set_state(executed, state)
+            recording = record(definition, fields, recorded)
+            expected = outcome(executed, lambda fields=fields, cpu=executed: execute(definition, fields, cpu))
+            actual = outcome(recorded, lambda recording=recording, cpu=recorded: replay(recording, cpu))
+            assert expected == actual, (fields, state)
+
+
+@pytest.mark.parametrize("definition", RECORDED, ids=identify)
+def test_values_at_rest_are_masked_to_their_width(definition: Definition) -> None:
+    rng = random.Random(definition.pattern.text)
+    draw = draw_addressed_state if definition.traits & MEMORY else draw_state
+    cpu = make_cpu(rng)
+    for fields in samples(definition, FIELD_SAMPLES):
+        set_state(cpu, draw(rng))
+        left = outcome(cpu, lambda fields=fields: execute(definition, fields, cpu))
+        assert all(0 <= value < 1 << 64 for value in [*left["x"], *left["sp"], left["next_pc"]]), fields
+        assert all(flag in (0, 1) for flag in cpu.flags), fields
+        assert left["zr"] == 0, fields
+
+
+# --- the recorder itself refuses what it must
+
+
+def semantics_that_tests_a_register(cpu, rd):
+    cpu.set_x(rd, 1 if cpu.x(rd) == 0 else 2)
+
+
+def semantics_that_indexes_by_a_register(cpu, rd):
+    cpu.set_x(rd, (1, 2)[cpu.x(rd)])
+
+
+def semantics_that_reads_after_writing(cpu, rd):
+    cpu.set_x(rd, 0)
+    cpu.set_x(rd, cpu.x(0))
+
+
+def semantics_that_writes_before_a_store(cpu, rd):
+    address = cpu.base(rd)
+    cpu.set_xsp(rd, address + 8)
+    cpu.store(address, 8, 0)
+
+
+def semantics_that_stores_twice(cpu, rd):
+    address = cpu.base(rd)
+    cpu.store(address, 8, 0)
+    cpu.store(address + 8, 8, 0)
+
+
+def semantics_that_faults_late(cpu, rd):
+    cpu.set_x(rd, 0)
+    cpu.undefined()
+
+
+def semantics_that_writes_after_a_branch(cpu, rd):
+    cpu.branch(0)
+    cpu.set_x(rd, 0)
+
+
+def semantics_that_goes_round_the_vocabulary(cpu, rd):
+    cpu.gpr[rd] = 0
+
+
+def semantics_that_reads_a_flag_from_pstate(cpu, rd):
+    cpu.set_x(rd, cpu.pstate.n)
+
+
+@pytest.mark.parametrize(
+    ("semantics", "message"),
+    [
+        (semantics_that_tests_a_register, "data-dependent if"),
+        (semantics_that_indexes_by_a_register, "data-dependent if"),
+        (semantics_that_reads_after_writing, "x() after set_x(): READ comes earlier"),
+        (semantics_that_writes_before_a_store, "store() after set_xsp(): MEMORY comes earlier"),
+        (semantics_that_stores_twice, "store() after store(): one access an instruction"),
+        (semantics_that_faults_late, "an exception after an effect"),
+        (semantics_that_writes_after_a_branch, "set_x() after branch(): WRITE comes earlier"),
+        (semantics_that_goes_round_the_vocabulary, "cpu.gpr used directly; use x() and set_x()"),
+        (semantics_that_reads_a_flag_from_pstate, "pstate.n: read flags, and write them by set_flags()"),
+    ],
+)
+def test_recorder_refuses(semantics, message) -> None:
+    definition = Definition("Broken", "Tests", IMPLEMENTED[0].pattern, semantics=semantics)
+    with pytest.raises(ContractBroken) as caught:
+        record(definition, {"rd": 3}, make_cpu(random.Random(0)))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("look", [bool, int, float, list, len, [0].__getitem__], ids=str)
+def test_value_refuses_to_be_looked_at(look) -> None:
+    with pytest.raises(ContractBroken, match="data-dependent"):
+        look(Value())
