@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import IntEnum, unique
 from typing import TYPE_CHECKING
 
 import attrs
@@ -33,6 +34,18 @@ _SPSR_FIELDS = (
 
 SPSR_AARCH32 = 1 << 4
 """M[4]: the exception was taken from AArch32 state."""
+
+
+@unique
+class BranchType(IntEnum):
+    """PSTATE.BTYPE: what kind of branch led to an instruction.
+
+    0b11, a jump by a register other than X16 and X17, needs a guarded page, which only address translation has.
+    """
+
+    NOT_INDIRECT = 0b00
+    JUMP = 0b01
+    CALL = 0b10
 
 
 @attrs.define
