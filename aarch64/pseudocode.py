@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from aarch64.bits import Bits, mask, replicate, rotate_right, select, sign_extend, signed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Flags = tuple[Bits, Bits, Bits, Bits]
 """N, Z, C, V: each 0 or 1."""
@@ -47,38 +51,46 @@ def extend_value(value: Bits, option: int, amount: int, width: int) -> Bits:
     return (extended << amount) & mask(width)
 
 
+_CONDITIONS: tuple[Callable[[Bits, Bits, Bits, Bits], Bits], ...] = (
+    lambda _n, z, _c, _v: z,
+    lambda _n, _z, c, _v: c,
+    lambda n, _z, _c, _v: n,
+    lambda _n, _z, _c, v: v,
+    lambda _n, z, c, _v: c & (z ^ 1),
+    lambda n, _z, _c, v: n ^ v ^ 1,
+    lambda n, z, _c, v: (n ^ v ^ 1) & (z ^ 1),
+)
+"""EQ, CS, MI, VS, HI, GE and GT, as functions of N, Z, C, V; each is followed by its opposite in the numbering."""
+
+
 def condition_holds(cond: int, flags: Flags) -> Bits:
     """ConditionHolds: 1 where the condition (0 to 15) is true of N, Z, C, V; AL and NV always are."""
-    n, z, c, v = flags
-    base = cond >> 1
-    if base == 7:
+    if cond >= 14:
         return 1
-    result = (z, c, n, v, c & (z ^ 1), n ^ v ^ 1, (n ^ v ^ 1) & (z ^ 1))[base]
+    result = _CONDITIONS[cond >> 1](*flags)
     return result ^ 1 if cond & 1 else result
 
 
 @lru_cache(maxsize=8192)
-def decode_bit_masks(n: int, imms: int, immr: int, width: int) -> tuple[int, int]:
-    """DecodeBitMasks: (wmask, tmask) of a logical immediate or bitfield move, `width` bits wide.
+def decode_bit_masks(n: int, imms: int, immr: int, width: int) -> int:
+    """DecodeBitMasks: the logical immediate, `width` bits wide, of an allocated encoding (`bit_masks_are_valid`).
 
-    Reserved values must have been excluded (`bit_masks_are_valid`); imms may be all ones, as bitfield moves have it.
+    A run of `imms` + 1 ones is rotated right by `immr` in an element of 2 to 64 bits, and the element repeated.
     """
-    length = ((n << 6) | (imms ^ 0x3F)).bit_length() - 1
-    size = 1 << length
-    levels = size - 1
-    ones, rotation = imms & levels, immr & levels
-    welem = rotate_right(mask(ones + 1), rotation, size) if rotation else mask(ones + 1)
-    telem = mask(((ones - rotation) & levels) + 1)
-    return replicate(welem, size, width), replicate(telem, size, width)
+    size = _element_size(n, imms)
+    ones, rotation = imms & (size - 1), immr & (size - 1)
+    return replicate(rotate_right(mask(ones + 1), rotation, size), size, width)
+
+
+def _element_size(n: int, imms: int) -> int:
+    """The size of a logical immediate's element, by the highest set bit of N:NOT(imms); less than 2 is reserved."""
+    return (1 << ((n << 6) | (imms ^ 0x3F)).bit_length()) >> 1
 
 
 def bit_masks_are_valid(n: int, imms: int, sf: int) -> bool:
     """Whether a logical immediate is allocated: an element of 2 to `width` bits, not all ones."""
-    length = ((n << 6) | (imms ^ 0x3F)).bit_length() - 1
-    if length < 1 or (n and not sf):
-        return False
-    levels = (1 << length) - 1
-    return imms & levels != levels
+    size = _element_size(n, imms)
+    return size >= 2 and not (n and not sf) and imms & (size - 1) != size - 1
 
 
 def encode_bit_masks(value: int, width: int) -> tuple[int, int, int] | None:
@@ -91,22 +103,23 @@ def encode_bit_masks(value: int, width: int) -> tuple[int, int, int] | None:
     element = value & mask(size)
     ones = element.bit_count()
     for rotation in range(size):
-        if (rotate_right(mask(ones), rotation, size) if rotation else mask(ones)) == element:
+        if rotate_right(mask(ones), rotation, size) == element:
             imms = (-size << 1 | (ones - 1)) & 0x3F
             return int(size == 64), imms, rotation
     return None
 
 
-def move_wide_preferred(sf: int, n: int, imms: int, immr: int) -> bool:
-    """MoveWidePreferred: whether a MOV of this logical immediate is rather written as MOVZ or MOVN."""
-    width = 64 if sf else 32
-    if n != sf or (not sf and imms & 0x20):
-        return False
-    if imms < 16:
-        return -immr & 15 <= 15 - imms
-    if imms >= width - 15:
-        return immr & 15 <= imms - (width - 15)
-    return False
+def lone_halfword(value: int, width: int) -> int | None:
+    """Which halfword of a `width`-bit value holds all its ones (the lowest if it has none); None if several do."""
+    for halfword in range(width // 16):
+        if not value & ~(0xFFFF << 16 * halfword):
+            return halfword
+    return None
+
+
+def move_wide_preferred(value: int, width: int) -> bool:
+    """MoveWidePreferred: whether MOVZ or MOVN, rather than ORR, is meant by a MOV of this value."""
+    return lone_halfword(value, width) is not None or lone_halfword(value ^ mask(width), width) is not None
 
 
 def carry_select(condition: Bits, if_true: Flags, if_false: Flags) -> Flags:

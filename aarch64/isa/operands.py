@@ -74,6 +74,25 @@ class SizedRegister:
 
 
 @attrs.frozen
+class RepeatedRegister:
+    """A register written once that is two operands: `field` and `copy`, as in `cinc x0, x1, eq`; its size is `sf`."""
+
+    field: str
+    copy: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        return (self.field, self.copy, "sf")
+
+    def format(self, fields: Fields, address: int | None) -> str:
+        return register_name(fields[self.field], width_of(fields))
+
+    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        number, width = read_register(cursor)
+        return {self.field: number, self.copy: number, "sf": int(width == 64)}
+
+
+@attrs.frozen
 class RegisterPair:
     """An even-numbered register and the next one, both written (CASP)."""
 
@@ -312,12 +331,16 @@ class ExtendedRegister:
     def fields(self) -> tuple[str, ...]:
         return ("rm", "option", "imm3")
 
+    @staticmethod
+    def _width(option: int, fields: Fields) -> int:
+        return 64 if fields["sf"] and option & 3 == 3 else 32
+
     def _is_lsl(self, fields: Fields) -> bool:
         return fields["option"] == 2 + fields["sf"] and any(fields.get(name) == SP for name in self.sp_fields)
 
     def format(self, fields: Fields, address: int | None) -> str:
         option, amount = fields["option"], fields["imm3"]
-        register = register_name(fields["rm"], 64 if option & 3 == 3 else 32)
+        register = register_name(fields["rm"], self._width(option, fields))
         if self._is_lsl(fields):
             return f"{register}, lsl #{amount}" if amount else register
         return f"{register}, {EXTENDS[option]} #{amount}" if amount else f"{register}, {EXTENDS[option]}"
@@ -333,7 +356,7 @@ class ExtendedRegister:
                 raise Mismatch(f"expected lsl or one of {', '.join(EXTENDS)}", start)
             option = 2 + known["sf"] if name == "lsl" else EXTENDS.index(name)
             amount = 0 if cursor.at_end else cursor.immediate()
-        if (width == 64) != (option & 3 == 3):
+        if width != self._width(option, known):
             raise Mismatch("this extension does not go with the register's size", start)
         return {"rm": rm, "option": option, "imm3": amount}
 
@@ -347,8 +370,7 @@ class BitMask:
         return ("n", "immr", "imms")
 
     def format(self, fields: Fields, address: int | None) -> str:
-        wmask, _ = decode_bit_masks(fields["n"], fields["imms"], fields["immr"], 64)
-        return f"#{wmask & mask(64 if fields['sf'] else 32):#x}"
+        return f"#{decode_bit_masks(fields['n'], fields['imms'], fields['immr'], width_of(fields)):#x}"
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
@@ -400,6 +422,7 @@ KINDS: Kinds = {
     "XSP": _register(64, sp=True),
     "R": SizedRegister,
     "RSP": lambda field: SizedRegister(field, sp=True),
+    "repeated": RepeatedRegister,
     "pair": RegisterPair,
     "imm": Immediate,
     "hex": lambda field: Immediate(field, radix=16),

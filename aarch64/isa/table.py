@@ -12,14 +12,46 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aarch64.errors import AssemblyError
-from aarch64.isa import addsub
+from aarch64.isa import (
+    addsub,
+    bitfield,
+    conditional,
+    crc32,
+    cssc,
+    divide,
+    extract,
+    flags,
+    logical,
+    movewide,
+    multiply,
+    onesource,
+    pcrel,
+    shift,
+    udf,
+)
 from aarch64.isa.decoder import Decoded, Decoder
 from aarch64.isa.syntax import Cursor, Mismatch
 
 if TYPE_CHECKING:
     from aarch64.isa.definition import Form, Group
 
-GROUPS: tuple[Group, ...] = (addsub.GROUP,)
+GROUPS: tuple[Group, ...] = (
+    pcrel.GROUP,
+    addsub.GROUP,
+    logical.GROUP,
+    movewide.GROUP,
+    bitfield.GROUP,
+    extract.GROUP,
+    shift.GROUP,
+    multiply.GROUP,
+    divide.GROUP,
+    conditional.GROUP,
+    onesource.GROUP,
+    crc32.GROUP,
+    cssc.GROUP,
+    flags.GROUP,
+    udf.GROUP,
+)
 
 DECODER = Decoder(definition for group in GROUPS for definition in group)
 
