@@ -36,9 +36,10 @@ class SymbolTable(Mapping[str, int]):
     """Addresses by name, and the other way round. Where a name occurs twice, the first one counts."""
 
     def __init__(self, symbols: Iterable[Symbol] = ()) -> None:
-        self._by_address = sorted(symbols, key=lambda symbol: symbol.address)
+        given = tuple(symbols)
+        self._by_address = sorted(given, key=lambda symbol: symbol.address)
         self._addresses = [symbol.address for symbol in self._by_address]
-        self._by_name = {symbol.name: symbol for symbol in reversed(self._by_address)}
+        self._by_name = {symbol.name: symbol for symbol in reversed(given)}
 
     def __getitem__(self, name: str) -> int:
         return self._by_name[name].address
@@ -69,7 +70,10 @@ class SymbolTable(Mapping[str, int]):
 
 @attrs.frozen
 class Image:
-    """Segments, the address to start at, and symbols. `data` are the parts of executable segments that are no code."""
+    """Segments, the address to start at, and symbols.
+
+    `data` are the parts of executable segments that are no code, in the order of addresses.
+    """
 
     segments: tuple[Segment, ...]
     entry: int
@@ -87,4 +91,7 @@ class Image:
     def is_code(self, address: int) -> bool:
         """Whether `address` is in an executable segment and not among its data."""
         segment = self.segment_at(address)
-        return segment is not None and segment.executable and not any(address in item for item in self.data)
+        if segment is None or not segment.executable:
+            return False
+        index = bisect_right(self.data, address, key=lambda item: item.start) - 1
+        return index < 0 or address not in self.data[index]
