@@ -11,9 +11,9 @@ from enum import Enum, unique
 from typing import TYPE_CHECKING
 
 from aarch64.bits import mask, sign_extend
-from aarch64.exceptions import Fault, data_abort, instruction_abort, pc_alignment
+from aarch64.exceptions import ArchException, Fault, data_abort, instruction_abort, pc_alignment
 from aarch64.features import Feature
-from aarch64.memory import BusError
+from aarch64.memory import PAGE_OFFSET, PAGE_SIZE, BusError
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -28,6 +28,7 @@ class Access(Enum):
     NORMAL = "a plain load or store"
     UNPRIVILEGED = "LDTR, STTR: as if from EL0"
     ORDERED = "load-acquire or store-release"
+    ORDERED_DOWNWARDS = "store-release of a pair, the element at the higher address first"
     EXCLUSIVE = "load- or store-exclusive"
     ATOMIC = "single-copy atomic read-modify-write"
 
@@ -62,29 +63,31 @@ def _physical(cpu: Cpu, address: int, *, is_instruction: bool = False) -> int | 
     return None if stripped >> PHYSICAL_ADDRESS_BITS else stripped
 
 
-def _is_aligned(cpu: Cpu, address: int, size: int, access: Access) -> bool:
-    """Whether the access may proceed as far as its own kind and SCTLR_ELx.A are concerned."""
-    if not address & (size - 1):
-        return True
+def _is_single(cpu: Cpu, address: int, size: int) -> bool:
+    """FEAT_LSE2: whether an access is single-copy atomic whatever its alignment, being within 16 aligned bytes."""
+    return cpu.has(Feature.LSE2) and (address & 15) + size <= 16
+
+
+def _unaligned_access_faults(cpu: Cpu, address: int, size: int, access: Access) -> bool:
+    """AArch64.UnalignedAccessFaults: whether an unaligned access of this kind faults on any type of memory."""
     sctlr = cpu.sctlr
     if sctlr & _SCTLR_A:
-        return False
-    if access in (Access.NORMAL, Access.UNPRIVILEGED):
         return True
-    within = address & 15 <= 16 - size
-    if access is Access.ORDERED and sctlr & _SCTLR_NAA:
-        within = True
-    return within and cpu.has(Feature.LSE2)
+    if access in (Access.NORMAL, Access.UNPRIVILEGED):
+        return False
+    if access in (Access.ORDERED, Access.ORDERED_DOWNWARDS) and sctlr & _SCTLR_NAA:
+        return not cpu.has(Feature.LSE2)
+    return not _is_single(cpu, address, size)
 
 
-def resolve(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool) -> int:
-    """The physical address of a data access of `size` bytes.
-
-    Raises:
-        ArchException: alignment fault or address size fault.
-    """
-    if not _is_aligned(cpu, address, size, access):
+def _check_alignment(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool, elements: int = 1) -> None:
+    """The alignment fault of an access of 1 or 2 `elements` that must be aligned to their `size`, if it has one."""
+    if address & (size - 1) and _unaligned_access_faults(cpu, address, size * elements, access):
         raise data_abort(Fault.ALIGNMENT, address, is_write=is_write)
+
+
+def _translate(cpu: Cpu, address: int, size: int, *, is_write: bool) -> int:
+    """The physical address of `size` bytes; an address size fault, or the alignment fault of Device memory."""
     physical = _physical(cpu, address)
     if physical is None:
         raise data_abort(Fault.ADDRESS_SIZE, address, is_write=is_write)
@@ -93,37 +96,81 @@ def resolve(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool
     return physical
 
 
-def load(cpu: Cpu, address: int, size: int, access: Access) -> int:
-    """`size` bytes (1 to 16) at a virtual address; ArchException where the access faults."""
-    physical = resolve(cpu, address, size, access, is_write=False)
+def resolve(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool) -> int:
+    """The physical address of a data access of `size` bytes.
+
+    Raises:
+        ArchException: alignment fault or address size fault.
+    """
+    _check_alignment(cpu, address, size, access, is_write=is_write)
+    return _translate(cpu, address, size, is_write=is_write)
+
+
+def _external_abort(cpu: Cpu, address: int, physical: int, *, is_write: bool) -> ArchException:
+    """The abort of an access that nothing answers, at its first such byte: RAM can only end at the end of a page."""
+    answered = PAGE_SIZE - (physical & PAGE_OFFSET) if cpu.memory.is_ram(physical) else 0
+    return data_abort(Fault.EXTERNAL, address + answered, is_write=is_write)
+
+
+def _read(cpu: Cpu, address: int, physical: int, size: int) -> int:
     try:
         if size == 16:
             return cpu.memory.read(physical, 8) | cpu.memory.read(physical + 8, 8) << 64
         return cpu.memory.read(physical, size)
-    except BusError as error:
-        raise data_abort(Fault.EXTERNAL, address + error.address - physical, is_write=False) from None
+    except BusError:
+        raise _external_abort(cpu, address, physical, is_write=False) from None
 
 
-def store(cpu: Cpu, address: int, size: int, value: int, access: Access) -> None:
-    """Write `size` bytes (1 to 16) at a virtual address; ArchException, with nothing written, where it faults."""
-    physical = check_store(cpu, address, size, access)
+def _check_answers(cpu: Cpu, address: int, physical: int, size: int) -> None:
+    """Nothing, if a store there will not fail half-way; an external abort otherwise."""
+    if not (cpu.memory.answers(physical) and cpu.memory.answers(physical + size - 1)):
+        raise _external_abort(cpu, address, physical, is_write=True)
+
+
+def _write(cpu: Cpu, address: int, physical: int, size: int, value: int) -> None:
     try:
         if size == 16:
             cpu.memory.write(physical, 8, value & mask(64))
             cpu.memory.write(physical + 8, 8, value >> 64)
         else:
             cpu.memory.write(physical, size, value)
-    except BusError as error:
-        raise data_abort(Fault.EXTERNAL, address + error.address - physical, is_write=True) from None
+    except BusError:
+        raise _external_abort(cpu, address, physical, is_write=True) from None
 
 
-def check_store(cpu: Cpu, address: int, size: int, access: Access) -> int:
-    """The physical address of a store that will not fault half-way; ArchException where it would fault."""
+def load(cpu: Cpu, address: int, size: int, access: Access) -> int:
+    """`size` bytes (1 to 16) at a virtual address; ArchException where the access faults."""
+    return _read(cpu, address, resolve(cpu, address, size, access, is_write=False), size)
+
+
+def store(cpu: Cpu, address: int, size: int, value: int, access: Access) -> None:
+    """Write `size` bytes (1 to 16) at a virtual address; ArchException, with nothing written, where it faults."""
     physical = resolve(cpu, address, size, access, is_write=True)
-    for end in (physical, physical + size - 1):
-        if not cpu.memory.answers(end):
-            raise data_abort(Fault.EXTERNAL, address + end - physical, is_write=True)
-    return physical
+    _check_answers(cpu, address, physical, size)
+    _write(cpu, address, physical, size, value)
+
+
+def load_pair(cpu: Cpu, address: int, size: int, access: Access) -> tuple[int, int]:
+    """Two elements of `size` bytes (4 or 8), one after the other; ArchException where the access faults."""
+    _check_alignment(cpu, address, size, access, is_write=False, elements=2)
+    other = (address + size) & mask(64)
+    first = _read(cpu, address, _translate(cpu, address, size, is_write=False), size)
+    return first, _read(cpu, other, _translate(cpu, other, size, is_write=False), size)
+
+
+def store_pair(cpu: Cpu, address: int, size: int, first: int, second: int, access: Access) -> None:
+    """Write two elements of `size` bytes (4 or 8); ArchException, with nothing written, where either faults."""
+    _check_alignment(cpu, address, size, access, is_write=True, elements=2)
+    elements = [(address, first), ((address + size) & mask(64), second)]
+    if access is Access.ORDERED_DOWNWARDS and not _is_single(cpu, address, 2 * size):
+        elements.reverse()
+    writes = []
+    for element, value in elements:
+        physical = _translate(cpu, element, size, is_write=True)
+        _check_answers(cpu, element, physical, size)
+        writes.append((element, physical, size, value))
+    for write in writes:
+        _write(cpu, *write)
 
 
 def fetch(cpu: Cpu, pc: int) -> int:

@@ -15,7 +15,8 @@ from aarch64.bits import Bits, mask
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
-from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, SIZE_SHIFT, Memory
+from aarch64.lines import Line
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, SIZE_SHIFT, Memory
 from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
 from aarch64.registers import SP, ZR
@@ -70,15 +71,6 @@ class Wait(Enum):
     EVENT = "wfe"
 
 
-@unique
-class Line(Enum):
-    """Interrupt inputs, level-sensitive."""
-
-    IRQ = "irq"
-    FIQ = "fiq"
-    SERROR = "serror"
-
-
 class Cpu:
     """The architectural state of one processing element.
 
@@ -101,7 +93,7 @@ class Cpu:
         self.sp_el = [0] * 4
         self.elr = [0] * 4
         self.spsr = [0] * 4
-        self.sysregs = reset_values(self.features, max_el)
+        self.sysregs = reset_values(self.features, max_el, el)
         self.event_register = False
         self.waiting: Wait | None = None
         self.wait_until: int | None = None
@@ -222,36 +214,48 @@ class Cpu:
 
     def load_pair(self, address: Bits, size: int, access: Access = Access.NORMAL) -> tuple[Bits, Bits]:
         """Two elements of `size` bytes (4 or 8), one after the other."""
-        first = self.load(address, size, access)
-        return first, self.load((address + size) & _MASK64, size, access)
+        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        offset = address & PAGE_OFFSET
+        if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
+            return data_path.load_pair(self, address, size, access)
+        view = page.views[size]
+        index = offset >> SIZE_SHIFT[size]
+        return view[index], view[index + 1]
 
     def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = Access.NORMAL) -> None:
         """Write two elements of `size` bytes (4 or 8); nothing is written if either faults."""
-        other = (address + size) & _MASK64
-        if address & PAGE_OFFSET > PAGE_OFFSET + 1 - 2 * size or address >> PAGE_SHIFT not in self.memory.pages:
-            data_path.check_store(self, address, size, access)
-            data_path.check_store(self, other, size, access)
-        self.store(address, size, first, access)
-        self.store(other, size, second, access)
+        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        offset = address & PAGE_OFFSET
+        if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
+            data_path.store_pair(self, address, size, first, second, access)
+        else:
+            view = page.views[size]
+            index = offset >> SIZE_SHIFT[size]
+            view[index] = first
+            view[index + 1] = second
+        if self.store_log is not None:
+            self.store_log += [(address, size, first), ((address + size) & _MASK64, size, second)]
 
     def load_exclusive(self, address: Bits, size: int) -> Bits:
-        """Load `size` bytes (1 to 16) and mark the address for exclusive access."""
+        """Load `size` bytes (1 to 16) and mark the location for exclusive access."""
         value = self.load(address, size, Access.EXCLUSIVE)
-        self.exclusive = (address, size)
+        self.exclusive = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=False), size
         return value
 
     def store_exclusive(self, address: Bits, size: int, value: Bits) -> Bits:
-        """Store if the address is still marked: 0 when it was, 1 when nothing was written. The mark is cleared."""
-        passes = self.exclusive == (address, size)
+        """Store if the location is still marked: 0 when it was, 1 when nothing was written. The mark is cleared.
+
+        The mark is for a physical address and a size, both of which must agree; other stores by this PE leave it.
+        """
+        physical = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
+        passes = self.exclusive == (physical, size)
         if passes:
             self.store(address, size, value, Access.EXCLUSIVE)
-        else:
-            data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
         self.exclusive = None
         return 0 if passes else 1
 
     def clear_exclusive(self) -> None:
-        """Forget the address marked for exclusive access."""
+        """Forget the location marked for exclusive access."""
         self.exclusive = None
 
     def atomic(self, address: Bits, size: int, operation: Callable[[Bits], Bits]) -> Bits:
@@ -261,9 +265,10 @@ class Cpu:
         return old
 
     def compare_and_swap(self, address: Bits, size: int, expected: Bits, new: Bits) -> Bits:
-        """Write `new` where `expected` was found (a write is permitted to happen either way); the old value."""
+        """Write `new` if `size` bytes (1 to 16) are as `expected`, as one access; the old value is returned."""
         old = self.load(address, size, Access.ATOMIC)
-        self.store(address, size, new if old == expected else old, Access.ATOMIC)
+        if old == expected:
+            self.store(address, size, new, Access.ATOMIC)
         return old
 
     # --- The vocabulary: control

@@ -14,20 +14,33 @@ from typing import TYPE_CHECKING
 from aarch64.errors import AssemblyError
 from aarch64.isa import (
     addsub,
+    atomics,
+    authenticated_load,
+    barriers,
     bitfield,
+    branch,
+    branch_auth,
     conditional,
     crc32,
     cssc,
     divide,
+    exception,
+    exclusive,
     extract,
     flags,
+    loadliteral,
+    loadpair,
+    loadstore,
     logical,
     movewide,
     multiply,
     onesource,
+    ordered,
     pcrel,
+    prefetch,
     shift,
     udf,
+    unscaled,
 )
 from aarch64.isa.decoder import Decoded, Decoder
 from aarch64.isa.syntax import Cursor, Mismatch
@@ -36,6 +49,10 @@ if TYPE_CHECKING:
     from aarch64.isa.definition import Form, Group
 
 GROUPS: tuple[Group, ...] = (
+    branch.GROUP,
+    branch_auth.GROUP,
+    exception.GROUP,
+    barriers.GROUP,
     pcrel.GROUP,
     addsub.GROUP,
     logical.GROUP,
@@ -50,6 +67,15 @@ GROUPS: tuple[Group, ...] = (
     crc32.GROUP,
     cssc.GROUP,
     flags.GROUP,
+    loadstore.GROUP,
+    unscaled.GROUP,
+    loadliteral.GROUP,
+    loadpair.GROUP,
+    exclusive.GROUP,
+    ordered.GROUP,
+    atomics.GROUP,
+    prefetch.GROUP,
+    authenticated_load.GROUP,
     udf.GROUP,
 )
 
