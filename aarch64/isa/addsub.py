@@ -8,7 +8,7 @@ import attrs
 
 from aarch64.bits import Bits, mask
 from aarch64.isa.definition import Group, alias
-from aarch64.isa.operands import Computed, ExtendedRegister
+from aarch64.isa.operands import ExtendedRegister
 from aarch64.isa.syntax import Cursor, Fields, Mismatch
 from aarch64.pseudocode import ROR, add_with_carry, extend_value, shift_value
 from aarch64.registers import SP, ZR
@@ -17,53 +17,40 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
 
-def _join_immediate(fields: Fields) -> int:
-    return fields["imm12"] << 12 * fields["sh"]
-
-
-def _split_immediate(value: int) -> dict[str, int] | None:
-    if 0 <= value < 1 << 12:
-        return {"imm12": value, "sh": 0}
-    if 0 <= value < 1 << 24 and not value & 0xFFF:
-        return {"imm12": value >> 12, "sh": 1}
-    return None
-
-
-def _split_negated(value: int, _known: Fields) -> dict[str, int] | None:
-    return _split_immediate(-value) if value < 0 else None
-
-
 @attrs.frozen
 class ShiftedImmediate:
-    """`#imm12`, optionally `, lsl #12`; a value that fits only shifted may be written in full."""
+    """`#imm12`, optionally `, lsl #12`; a value that fits only shifted may be written in full.
 
-    fields = ("imm12", "sh")
+    With `sign` -1 it is the negation that is written: subtracting -4 adds 4.
+    """
+
+    sign: int = 1
+    fields: tuple[str, ...] = ("imm12", "sh")
 
     def format(self, fields: Fields, address: int | None) -> str:
-        """The twelve bits as they stand, and the shift if there is one."""
-        return f"#{fields['imm12']}" + (", lsl #12" if fields["sh"] else "")
+        """The twelve bits, signed, and the shift if there is one."""
+        return f"#{self.sign * fields['imm12']}" + (", lsl #12" if fields["sh"] else "")
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         """The value at the cursor, split; Mismatch if it is not twelve bits, plain or shifted."""
         start = cursor.position
-        value = cursor.immediate()
-        if not cursor.accept(","):
-            found = _split_immediate(value)
-            if found is None:
-                raise Mismatch(f"{value:#x} is not a 12-bit value, plain or shifted by 12", start)
-            return found
-        cursor.expect("lsl")
-        amount = cursor.immediate()
-        if amount not in {0, 12}:
-            raise cursor.fail("the shift is 0 or 12")
-        return {"imm12": value, "sh": amount // 12}
+        written = cursor.immediate()
+        value, shift = self.sign * written, 0
+        if cursor.accept(","):
+            cursor.expect("lsl")
+            shift = cursor.immediate()
+        elif value and not value & 0xFFF:
+            value, shift = value >> 12, 12
+        if not 0 <= value < 1 << 12 or shift not in {0, 12}:
+            raise Mismatch(f"{written:#x} is not a 12-bit value, plain or shifted by 12", start)
+        return {"imm12": value, "sh": shift // 12}
 
 
 GROUP = Group(
     "Add and subtract",
     {
         "shifted_imm": ShiftedImmediate,
-        "negated_imm": lambda: Computed(("imm12", "sh"), lambda fields: -_join_immediate(fields), _split_negated),
+        "negated_imm": lambda: ShiftedImmediate(sign=-1),
         "extended_rm_s": lambda: ExtendedRegister(sp_fields=("rn",)),
     },
 )

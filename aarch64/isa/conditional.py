@@ -30,11 +30,6 @@ def is_same_register(rn: int, rm: int, cond: int) -> bool:
     return rn == rm and can_invert(cond)
 
 
-def is_same_nonzero_register(rn: int, rm: int, cond: int) -> bool:
-    """As `is_same_register`, the zero register excluded: it has aliases of its own."""
-    return rn == rm != ZR and can_invert(cond)
-
-
 # --- select
 
 
@@ -50,7 +45,7 @@ def csel(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
     asm="csinc {rd:R}, {rn:R}, {rm:R}, {cond:cond}",
     aliases=(
         alias("cset {rd:R}, {cond:inverted_cond}", when=can_invert, rn=ZR, rm=ZR),
-        alias("cinc {rd:R}, {rn:repeated(rm)}, {cond:inverted_cond}", when=is_same_nonzero_register),
+        alias("cinc {rd:R}, {rn:repeated(rm)}, {cond:inverted_cond}", when=is_same_register),
     ),
 )
 def csinc(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
@@ -64,7 +59,7 @@ def csinc(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
     asm="csinv {rd:R}, {rn:R}, {rm:R}, {cond:cond}",
     aliases=(
         alias("csetm {rd:R}, {cond:inverted_cond}", when=can_invert, rn=ZR, rm=ZR),
-        alias("cinv {rd:R}, {rn:repeated(rm)}, {cond:inverted_cond}", when=is_same_nonzero_register),
+        alias("cinv {rd:R}, {rn:repeated(rm)}, {cond:inverted_cond}", when=is_same_register),
     ),
 )
 def csinv(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:

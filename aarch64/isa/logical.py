@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aarch64.bits import Bits, mask, signed
 from aarch64.isa.definition import Group, alias
-from aarch64.isa.operands import Computed, width_of
+from aarch64.isa.operands import Computed, bit_pattern, width_of
 from aarch64.pseudocode import (
     bit_masks_are_valid,
     decode_bit_masks,
@@ -22,23 +23,22 @@ if TYPE_CHECKING:
     from aarch64.isa.syntax import Fields
 
 
-def _immediate(fields: Fields) -> int:
-    return decode_bit_masks(fields["n"], fields["imms"], fields["immr"], width_of(fields))
+def _show(fields: Fields) -> int:
+    width = width_of(fields)
+    return signed(decode_bit_masks(fields["n"], fields["imms"], fields["immr"], width), width)
 
 
-def _encode_immediate(value: int, width: int) -> dict[str, int] | None:
-    if not -(1 << (width - 1)) <= value <= mask(width):
+def _show_inverted(fields: Fields) -> int:
+    return ~_show(fields)
+
+
+def _solve(value: int, known: Fields, *, inverted: bool = False) -> dict[str, int] | None:
+    width = width_of(known)
+    pattern = bit_pattern(value, width)
+    if pattern is None:
         return None
-    found = encode_bit_masks(value & mask(width), width)
+    found = encode_bit_masks(pattern ^ mask(width) if inverted else pattern, width)
     return None if found is None else dict(zip(("n", "imms", "immr"), found, strict=True))
-
-
-def _encode_inverted(value: int, known: Fields) -> dict[str, int] | None:
-    return _encode_immediate(~value, width_of(known))
-
-
-def _encode_signed(value: int, known: Fields) -> dict[str, int] | None:
-    return _encode_immediate(value, width_of(known))
 
 
 _FIELDS = ("n", "immr", "imms")
@@ -46,10 +46,8 @@ _FIELDS = ("n", "immr", "imms")
 GROUP = Group(
     "Logical",
     {
-        "inverted_bitmask": lambda: Computed(_FIELDS, lambda fields: ~_immediate(fields), _encode_inverted),
-        "signed_bitmask": lambda: Computed(
-            _FIELDS, lambda fields: signed(_immediate(fields), width_of(fields)), _encode_signed
-        ),
+        "signed_bitmask": lambda: Computed(_FIELDS, _show, _solve),
+        "inverted_bitmask": lambda: Computed(_FIELDS, _show_inverted, partial(_solve, inverted=True)),
     },
 )
 insn = GROUP.insn

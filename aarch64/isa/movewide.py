@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aarch64.bits import mask, signed
 from aarch64.isa.definition import Group, alias
-from aarch64.isa.operands import Computed, scaled, width_of
+from aarch64.isa.operands import Computed, bit_pattern, scaled, width_of
 from aarch64.pseudocode import lone_halfword
 
 if TYPE_CHECKING:
@@ -35,31 +36,23 @@ class HalfwordShift:
         return {"hw": scaled(cursor.immediate(), 16, start)}
 
 
-def _split(value: int, width: int) -> dict[str, int] | None:
-    hw = lone_halfword(value, width)
-    return None if hw is None else {"imm16": value >> 16 * hw, "hw": hw}
-
-
-def _fits(value: int, width: int) -> bool:
-    return -(1 << (width - 1)) <= value <= mask(width)
-
-
 def _show(fields: Fields) -> int:
     return signed(fields["imm16"] << 16 * fields["hw"], width_of(fields))
 
 
-def _solve(value: int, known: Fields) -> dict[str, int] | None:
+def _solve(value: int, known: Fields, *, inverted: bool = False) -> dict[str, int] | None:
     width = width_of(known)
-    return _split(value & mask(width), width) if _fits(value, width) else None
+    pattern = bit_pattern(value, width)
+    if pattern is None:
+        return None
+    if inverted:
+        pattern ^= mask(width)
+    hw = lone_halfword(pattern, width)
+    return None if hw is None else {"imm16": pattern >> 16 * hw, "hw": hw}
 
 
 def _show_inverted(fields: Fields) -> int:
     return ~_show(fields)
-
-
-def _solve_inverted(value: int, known: Fields) -> dict[str, int] | None:
-    width = width_of(known)
-    return _split(~value & mask(width), width) if _fits(value, width) else None
 
 
 GROUP = Group(
@@ -67,7 +60,7 @@ GROUP = Group(
     {
         "halfword_shift": HalfwordShift,
         "wide_imm": lambda: Computed(("imm16", "hw"), _show, _solve),
-        "inverted_wide_imm": lambda: Computed(("imm16", "hw"), _show_inverted, _solve_inverted),
+        "inverted_wide_imm": lambda: Computed(("imm16", "hw"), _show_inverted, partial(_solve, inverted=True)),
     },
 )
 insn = GROUP.insn

@@ -374,11 +374,12 @@ class BitMask:
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
-        width = 64 if known["sf"] else 32
+        width = width_of(known)
         value = cursor.immediate()
-        if not -(1 << (width - 1)) <= value <= mask(width):
+        pattern = bit_pattern(value, width)
+        if pattern is None:
             raise Mismatch(f"{value:#x} does not fit {width} bits", start)
-        found = encode_bit_masks(value & mask(width), width)
+        found = encode_bit_masks(pattern, width)
         if found is None:
             raise Mismatch(f"{value:#x} cannot be written as a logical immediate", start)
         return dict(zip(("n", "imms", "immr"), found, strict=True))
@@ -404,6 +405,13 @@ class Computed:
         if found is None:
             raise Mismatch(f"{value:#x} cannot be encoded here", start)
         return found
+
+
+def bit_pattern(value: int, width: int) -> int | None:
+    """The `width` bits (32 or 64) of a value written unsigned, signed, or sign-extended to 64 bits; None: too large."""
+    if mask(63) < value <= mask(64):
+        value -= 1 << 64
+    return value & mask(width) if -(1 << (width - 1)) <= value <= mask(width) else None
 
 
 def width_of(fields: Fields) -> int:
