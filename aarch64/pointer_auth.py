@@ -50,7 +50,7 @@ class Key(Enum):
 
 def _key_halves(cpu: Cpu, prefix: str) -> tuple[int, int]:
     """The high and the low half of the key whose registers begin with `prefix`."""
-    return cpu.sysregs[f"{prefix}KeyHi_EL1"], cpu.sysregs[f"{prefix}KeyLo_EL1"]
+    return cpu.sysregs[f"{prefix}KEYHI_EL1"], cpu.sysregs[f"{prefix}KEYLO_EL1"]
 
 
 # --- where the code goes
