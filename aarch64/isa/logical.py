@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 
 def _show(fields: Fields) -> int:
-    width = width_of(fields)
-    return signed(decode_bit_masks(fields["n"], fields["imms"], fields["immr"], width), width)
+    return decode_bit_masks(fields["n"], fields["imms"], fields["immr"], width_of(fields))
+
+
+def _show_signed(fields: Fields) -> int:
+    return signed(_show(fields), width_of(fields))
 
 
 def _show_inverted(fields: Fields) -> int:
-    return ~_show(fields)
+    return ~_show_signed(fields)
 
 
 def _solve(value: int, known: Fields, *, inverted: bool = False) -> dict[str, int] | None:
@@ -46,7 +49,8 @@ _FIELDS = ("n", "immr", "imms")
 GROUP = Group(
     "Logical",
     {
-        "signed_bitmask": lambda: Computed(_FIELDS, _show, _solve),
+        "bitmask": lambda: Computed(_FIELDS, _show, _solve, radix=16),
+        "signed_bitmask": lambda: Computed(_FIELDS, _show_signed, _solve),
         "inverted_bitmask": lambda: Computed(_FIELDS, _show_inverted, partial(_solve, inverted=True)),
     },
 )

@@ -11,7 +11,6 @@ import attrs
 
 from aarch64.bits import mask, signed
 from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, Operand
-from aarch64.pseudocode import decode_bit_masks, encode_bit_masks
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
 
 if TYPE_CHECKING:
@@ -362,30 +361,6 @@ class ExtendedRegister:
 
 
 @attrs.frozen
-class BitMask:
-    """A logical immediate: `n`, `immr` and `imms` as the mask they encode, in hexadecimal."""
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return ("n", "immr", "imms")
-
-    def format(self, fields: Fields, address: int | None) -> str:
-        return f"#{decode_bit_masks(fields['n'], fields['imms'], fields['immr'], width_of(fields)):#x}"
-
-    def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
-        start = cursor.position
-        width = width_of(known)
-        value = cursor.immediate()
-        pattern = bit_pattern(value, width)
-        if pattern is None:
-            raise Mismatch(f"{value:#x} does not fit {width} bits", start)
-        found = encode_bit_masks(pattern, width)
-        if found is None:
-            raise Mismatch(f"{value:#x} cannot be written as a logical immediate", start)
-        return dict(zip(("n", "imms", "immr"), found, strict=True))
-
-
-@attrs.frozen
 class Computed:
     """`#imm` that several fields express together: `show` reads it off them, `solve` finds them (None: cannot)."""
 
@@ -443,5 +418,4 @@ KINDS: Kinds = {
     "inverted_cond": lambda field: Condition(field, inverted=True),
     "shift_amount": ShiftAmount,
     "extended_rm": ExtendedRegister,
-    "bitmask": BitMask,
 }
