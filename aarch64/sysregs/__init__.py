@@ -1,19 +1,8 @@
-"""System registers."""
+"""System registers: one table of records, and MRS and MSR as the table has them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from aarch64.sysregs.access import read_register, write_register
+from aarch64.sysregs.table import TABLE, reset_values
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from aarch64.features import Feature
-
-
-def reset_values(features: Iterable[Feature], max_el: int) -> dict[str, int]:  # noqa: ARG001
-    """The value of every register after reset."""
-    return dict.fromkeys(
-        [f"{name}_EL{el}" for el in (1, 2, 3) for name in ("SCTLR", "TCR", "VBAR", "ESR", "FAR")]
-        + ["HCR_EL2", "SCR_EL3", "MDCR_EL2"],
-        0,
-    )
+__all__ = ["TABLE", "read_register", "reset_values", "write_register"]
