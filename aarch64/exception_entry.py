@@ -11,6 +11,7 @@ from aarch64.access import strip_tag
 from aarch64.bits import mask
 from aarch64.exceptions import ArchException, ExceptionClass, Return, Route, Taken, Vector
 from aarch64.features import Feature
+from aarch64.pmu import before_level_change
 from aarch64.pstate import SPSR_AARCH32, PState
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ def take_exception(cpu: Cpu, exception: ArchException) -> Taken:
     esr = cpu.sysregs[f"ESR_EL{target}"]
     if exception.vector in (Vector.SYNCHRONOUS, Vector.SERROR):
         esr = _report(cpu, exception, old.el, target)
+    before_level_change(cpu)
     handler = (cpu.sysregs[f"VBAR_EL{target}"] & _VBAR_ALIGNMENT) + exception.vector
     if target > old.el:
         handler += _FROM_LOWER_AARCH64
@@ -127,6 +129,7 @@ def _handler_state(cpu: Cpu, old: PState, target: int) -> PState:
 
 def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
     """AArch64.ExceptionReturn: PSTATE from `spsr`, or PSTATE.IL set when it describes an illegal return."""
+    before_level_change(cpu)
     cpu.pstate = _returned_state(cpu, spsr)
     cpu.next_btype = cpu.pstate.btype
     cpu.clear_exclusive()

@@ -17,7 +17,7 @@ from aarch64.cpu import Cpu
 from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, illegal_state
 from aarch64.features import Feature
-from aarch64.interrupts import pending_exception, wakes
+from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, Memory
 from aarch64.sysregs.traps import check_fp_access
@@ -118,6 +118,7 @@ class Interpreter(Cpu):
         """One cycle, everything considered: interrupts, waits, illegal state, BTYPE, observers."""
         exception = pending_exception(self)
         if exception is not None:
+            acknowledge(self, exception)
             self._take(exception)
         elif self._is_waiting():
             self.cycles += 1

@@ -39,6 +39,7 @@ from aarch64.isa import (
     pcrel,
     prefetch,
     shift,
+    sysreg_moves,
     udf,
     unscaled,
 )
@@ -77,6 +78,7 @@ GROUPS: tuple[Group, ...] = (
     prefetch.GROUP,
     authenticated_load.GROUP,
     udf.GROUP,
+    sysreg_moves.GROUP,
 )
 
 DECODER = Decoder(definition for group in GROUPS for definition in group)
