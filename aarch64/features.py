@@ -55,6 +55,7 @@ class Feature(Enum):
     LS64 = "64-byte loads and stores"
     MOPS = "memory copy and set"
     MTE = "memory tagging"
+    RME = "realm management: granule protection"
     SME = "scalable matrix extension"
     SVE = "scalable vector extension"
     THE = "translation hardening: RCW instructions"
@@ -83,6 +84,7 @@ NOT_MODELLED = frozenset(
         Feature.LS64,
         Feature.MOPS,
         Feature.MTE,
+        Feature.RME,
         Feature.SME,
         Feature.SVE,
         Feature.THE,

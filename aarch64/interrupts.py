@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _HCR_TGE = 1 << 27
 _HCR_VSE = 1 << 8
+_DISR_A = 1 << 31
 _ALL = 0b111
 
 
@@ -75,11 +76,30 @@ def acknowledge(cpu: Cpu, exception: ArchException) -> None:
 def wakes(cpu: Cpu) -> bool:
     """Whether something ends a wait now: for WFI an interrupt, masked or not; for WFE an event.
 
-    (InterruptPending; an interrupt that is not masked ends a WFE by being taken.)
+    (An interrupt that is not masked ends a WFE by being taken.)
     """
     if cpu.waiting is Wait.EVENT:
         return cpu.event_register or timers.event_due(cpu)
+    return is_pending(cpu)
+
+
+def is_pending(cpu: Cpu) -> bool:
+    """InterruptPending: whether there is an interrupt, masked or not."""
     return bool(_pending_physical(cpu) or _pending_virtual(cpu))
+
+
+def defer_serrors(cpu: Cpu) -> None:
+    """ESB: an SError that is pending and masked is recorded, and pending no longer (AArch64_ESBOperation).
+
+    The virtual one comes with the syndrome that the hypervisor gave it.
+    """
+    masks = cpu.pstate.daif & _ALL
+    if Line.SERROR in cpu.lines and _physical_masks(cpu, masks) & _SERROR.bit:
+        cpu.lines.discard(Line.SERROR)
+        cpu.sysregs["DISR_EL1"] = _DISR_A
+    if _pending_virtual(cpu) & masks & _SERROR.bit:
+        cpu.sysregs["HCR_EL2"] &= ~_HCR_VSE
+        cpu.sysregs["VDISR_EL2"] = _DISR_A | _virtual_syndrome(cpu)
 
 
 def _first(pending: int) -> _Kind:

@@ -1,0 +1,326 @@
+"""System operations: what SYS does, by encoding ("A64 System instructions").
+
+One table of records. There are no caches, TLBs or predictors to maintain, so what is left of most operations is who may
+execute them, who is trapped, and the address check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aarch64.access import PHYSICAL_ADDRESS_BITS, ignores_top_byte, strip_tag
+from aarch64.bits import Bits, mask
+from aarch64.exceptions import Fault, data_abort, system_register_iss, trapped_system_register
+from aarch64.features import Feature
+from aarch64.sysregs.traps import TIDCP, On, Trap, trapping_level
+
+if TYPE_CHECKING:
+    from aarch64.cpu import Cpu
+
+Encoding = tuple[int, int, int, int]
+"""op1, CRn, CRm, op2."""
+
+Action = Callable[["Cpu", Bits], None]
+"""What an operation does with the value of its register."""
+
+LOWEST_LEVEL = {0: 1, 3: 0, 4: 2, 6: 3}
+"""The lowest exception level that op1 lets execute an operation."""
+
+ZERO_BLOCK = 64
+"""Bytes that DC ZVA zeroes: DCZID_EL0.BS is 4."""
+
+
+@attrs.frozen
+class Operation:
+    """One operation of SYS.
+
+    Attributes:
+        mnemonic, name: as in `tlbi vae1is`.
+        encoding: op1, CRn, CRm, op2.
+        takes_register: whether it uses Xt, which is then written.
+        features: what brings it; without all of them it is UNDEFINED.
+        traps: the controls that trap it, ordered by target level.
+        needs_el2: UNDEFINED at EL3 while EL2 is disabled in Secure state.
+        action: what it does; None for nothing.
+    """
+
+    mnemonic: str
+    name: str
+    encoding: Encoding
+    takes_register: bool = True
+    features: frozenset[Feature] = frozenset()
+    traps: tuple[Trap, ...] = ()
+    needs_el2: bool = False
+    action: Action | None = None
+
+    def exists(self, cpu: Cpu) -> bool:
+        """Whether the current level of this machine has the operation."""
+        el = cpu.pstate.el
+        if el < LOWEST_LEVEL[self.encoding[0]] or not self.features <= cpu.features:
+            return False
+        return not (self.needs_el2 and el == 3 and not cpu.el2_enabled)
+
+
+# --- actions
+
+
+def check_address(cpu: Cpu, address: int) -> None:
+    """Cache maintenance by address faults where translation does: with the MMU off, beyond the physical addresses."""
+    if strip_tag(cpu, address) >> PHYSICAL_ADDRESS_BITS:
+        raise data_abort(Fault.ADDRESS_SIZE, address, is_write=True, cache_maintenance=True)
+
+
+def zero_block(cpu: Cpu, address: int) -> None:
+    """DC ZVA: zero the block that holds an address. Device memory, all there is with the MMU off, faults."""
+    if strip_tag(cpu, address) >> PHYSICAL_ADDRESS_BITS:
+        raise data_abort(Fault.ADDRESS_SIZE, address, is_write=True)
+    if not cpu.unaligned_device_access:
+        raise data_abort(Fault.ALIGNMENT, address, is_write=True)
+    start = address & -ZERO_BLOCK
+    for offset in range(0, ZERO_BLOCK, 8):
+        cpu.store(start + offset, 8, 0)
+
+
+_SCR_NS = 1 << 0
+_HCR_DC = 1 << 12
+
+_PAR_FAULT = 1 << 0
+_PAR_FST_SHIFT = 1
+_PAR_OUTER_SHAREABLE = 0b10 << 7
+_PAR_NS = 1 << 9
+_PAR_RES1 = 1 << 11
+_PAR_ATTR_SHIFT = 56
+_ATTR_WRITE_BACK = 0xFF
+
+
+def flat_translation(cpu: Cpu, address: int, regime: int) -> int:
+    """AArch64_S1DisabledOutput: PAR_EL1 for an address in the translation regime of level 1 to 3, its stage 1 off.
+
+    Memory is Device-nGnRnE, or Normal Write-Back where HCR_EL2.DC says so.
+    """
+    top = 56 if ignores_top_byte(cpu, regime, address >> 55 & 1) else 64
+    if address & mask(top) & ~mask(PHYSICAL_ADDRESS_BITS):
+        return _PAR_RES1 | Fault.ADDRESS_SIZE << _PAR_FST_SHIFT | _PAR_FAULT
+    is_secure = cpu.has_level(3) and (regime == 3 or not cpu.sysregs["SCR_EL3"] & _SCR_NS)
+    frame = address & mask(PHYSICAL_ADDRESS_BITS) & ~0xFFF
+    result = frame | _PAR_RES1 | (0 if is_secure else _PAR_NS)
+    if regime == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & _HCR_DC:
+        return result | _ATTR_WRITE_BACK << _PAR_ATTR_SHIFT
+    return result | _PAR_OUTER_SHAREABLE
+
+
+def translate_in(regime: int) -> Action:
+    """AT: translate an address as the regime of level 1 to 3 does; the result is in PAR_EL1."""
+
+    def action(cpu: Cpu, address: Bits) -> None:
+        cpu.sysregs["PAR_EL1"] = flat_translation(cpu, address, regime)
+
+    return action
+
+
+# --- the controls
+
+
+def _el0_needs(sctlr_bit: int) -> Trap:
+    return Trap("SCTLR_EL1", 1 << sctlr_bit, to=1, by=(0,), enables=True)
+
+
+def _hcr(bit: int, by: tuple[int, ...] = (1,)) -> Trap:
+    return Trap("HCR_EL2", 1 << bit, to=2, by=by)
+
+
+UCI = _el0_needs(26)
+DZE = _el0_needs(14)
+EN_RCTX = _el0_needs(10)
+TSW = _hcr(22)
+TPCP = _hcr(23, by=(0, 1))
+TPU = _hcr(24, by=(0, 1))
+TTLB = _hcr(25)
+TDZ = _hcr(28, by=(0, 1))
+
+
+# --- the table
+
+
+def _features(*features: Feature | None) -> frozenset[Feature]:
+    return frozenset(feature for feature in features if feature)
+
+
+def _instruction_cache() -> Iterator[Operation]:
+    yield Operation("ic", "ialluis", (0, 7, 1, 0), takes_register=False, traps=(TPU,))
+    yield Operation("ic", "iallu", (0, 7, 5, 0), takes_register=False, traps=(TPU,))
+    yield Operation("ic", "ivau", (3, 7, 5, 1), traps=(UCI, TPU), action=check_address)
+
+
+def _data_cache() -> Iterator[Operation]:
+    yield Operation("dc", "ivac", (0, 7, 6, 1), traps=(TPCP,), action=check_address)
+    for crm, name in ((6, "isw"), (10, "csw"), (14, "cisw")):
+        yield Operation("dc", name, (0, 7, crm, 2), traps=(TSW,))
+    yield Operation("dc", "zva", (3, 7, 4, 1), traps=(DZE, TDZ), action=zero_block)
+    yield Operation("dc", "cvau", (3, 7, 11, 1), traps=(UCI, TPU), action=check_address)
+    by_address = ((10, "cvac", None), (12, "cvap", Feature.DPB), (13, "cvadp", Feature.DPB2), (14, "civac", None))
+    for crm, name, feature in by_address:
+        traps = (UCI, TPCP)
+        yield Operation("dc", name, (3, 7, crm, 1), features=_features(feature), traps=traps, action=check_address)
+
+
+def _tag_cache() -> Iterator[Operation]:
+    """The operations on allocation tags, for their names: no machine has FEAT_MTE."""
+    names = {
+        (0, 6): {3: "igvac", 4: "igsw", 5: "igdvac", 6: "igdsw"},
+        (0, 10): {4: "cgsw", 6: "cgdsw"},
+        (0, 14): {4: "cigsw", 6: "cigdsw"},
+        (3, 4): {3: "gva", 4: "gzva"},
+        (3, 10): {3: "cgvac", 5: "cgdvac"},
+        (3, 12): {3: "cgvap", 5: "cgdvap"},
+        (3, 13): {3: "cgvadp", 5: "cgdvadp"},
+        (3, 14): {3: "cigvac", 5: "cigdvac"},
+    }
+    for (op1, crm), row in names.items():
+        for op2, name in row.items():
+            yield Operation("dc", name, (op1, 7, crm, op2), features=_features(Feature.MTE))
+
+
+def _address_translation() -> Iterator[Operation]:
+    for op2, name in enumerate(("s1e1r", "s1e1w", "s1e0r", "s1e0w")):
+        yield Operation("at", name, (0, 7, 8, op2), action=translate_in(1))
+    for op2, name in enumerate(("s1e1rp", "s1e1wp")):
+        yield Operation("at", name, (0, 7, 9, op2), features=_features(Feature.PAN2), action=translate_in(1))
+    for op2, name in enumerate(("s1e2r", "s1e2w")):
+        yield Operation("at", name, (4, 7, 8, op2), needs_el2=True, action=translate_in(2))
+    for op2, name in enumerate(("s12e1r", "s12e1w", "s12e0r", "s12e0w"), start=4):
+        yield Operation("at", name, (4, 7, 8, op2), action=translate_in(1))
+    for op2, name in enumerate(("s1e3r", "s1e3w")):
+        yield Operation("at", name, (6, 7, 8, op2), action=translate_in(3))
+
+
+def _prediction_restriction() -> Iterator[Operation]:
+    for op2, mnemonic in ((4, "cfp"), (5, "dvp"), (7, "cpp")):
+        features = _features(Feature.SPECRES)
+        yield Operation(mnemonic, "rctx", (3, 7, 3, op2), features=features, traps=(EN_RCTX,))
+
+
+@attrs.frozen
+class _Scope:
+    """Where TLB maintenance is seen: the suffix, CRm for one entry and for a range, and for the entries of stage 2."""
+
+    suffix: str
+    crm: int
+    range_crm: int
+    feature: Feature | None = None
+
+
+_SCOPES = (
+    _Scope("", crm=7, range_crm=6),
+    _Scope("is", crm=3, range_crm=2),
+    _Scope("os", crm=1, range_crm=5, feature=Feature.TLBIOS),
+)
+
+_TLBI = {
+    0: {0: "vmalle1", 1: "vae1", 2: "aside1", 3: "vaae1", 5: "vale1", 7: "vaale1"},
+    4: {0: "alle2", 1: "vae2", 4: "alle1", 5: "vale2", 6: "vmalls12e1"},
+    6: {0: "alle3", 1: "vae3", 5: "vale3"},
+}
+"""TLB maintenance by op1 and op2."""
+_TLBI_RANGE = {
+    0: {1: "rvae1", 3: "rvaae1", 5: "rvale1", 7: "rvaale1"},
+    4: {1: "rvae2", 5: "rvale2"},
+    6: {1: "rvae3", 5: "rvale3"},
+}
+_TLBI_STAGE2 = {
+    (0, 1): "ipas2e1is",
+    (0, 2): "ripas2e1is",
+    (0, 5): "ipas2le1is",
+    (0, 6): "ripas2le1is",
+    (4, 0): "ipas2e1os",
+    (4, 1): "ipas2e1",
+    (4, 2): "ripas2e1",
+    (4, 3): "ripas2e1os",
+    (4, 4): "ipas2le1os",
+    (4, 5): "ipas2le1",
+    (4, 6): "ripas2le1",
+    (4, 7): "ripas2le1os",
+}
+"""Likewise of stage 2, all with op1 4, by CRm and op2."""
+_TLBI_GRANULES = {(1, 4): "paallos", (7, 4): "paall", (4, 3): "rpaos", (4, 7): "rpalos"}
+"""Of granule protection, all with op1 6; for their names, as no machine has FEAT_RME."""
+
+
+def _tlbi(name: str, encoding: Encoding, *features: Feature | None) -> Iterator[Operation]:
+    """A TLB operation, and the one that does not wait for accesses with the XS attribute: one CRn further on."""
+    op1, crn, crm, op2 = encoding
+    operation = Operation(
+        "tlbi",
+        name,
+        encoding,
+        takes_register="all" not in name,
+        features=_features(*features),
+        traps=(TTLB,) if op1 == 0 else (),
+        needs_el2="e2" in name,
+    )
+    yield operation
+    yield attrs.evolve(
+        operation,
+        name=f"{name}nxs",
+        encoding=(op1, crn + 1, crm, op2),
+        features=operation.features | {Feature.XS},
+    )
+
+
+def _tlb() -> Iterator[Operation]:
+    for scope in _SCOPES:
+        for op1, row in _TLBI.items():
+            for op2, name in row.items():
+                yield from _tlbi(name + scope.suffix, (op1, 8, scope.crm, op2), scope.feature)
+        for op1, row in _TLBI_RANGE.items():
+            for op2, name in row.items():
+                yield from _tlbi(name + scope.suffix, (op1, 8, scope.range_crm, op2), Feature.TLBIRANGE)
+    for (crm, op2), name in _TLBI_STAGE2.items():
+        feature = Feature.TLBIRANGE if name[0] == "r" else Feature.TLBIOS if name.endswith("os") else None
+        yield from _tlbi(name, (4, 8, crm, op2), feature)
+    for (crm, op2), name in _TLBI_GRANULES.items():
+        yield from _tlbi(name, (6, 8, crm, op2), Feature.RME)
+
+
+def _by_encoding(*sections: Iterator[Operation]) -> Mapping[Encoding, Operation]:
+    return MappingProxyType({operation.encoding: operation for section in sections for operation in section})
+
+
+OPERATIONS = _by_encoding(
+    _instruction_cache(),
+    _data_cache(),
+    _tag_cache(),
+    _address_translation(),
+    _prediction_restriction(),
+    _tlb(),
+)
+
+_IMPLEMENTATION_DEFINED = (11, 15)
+"""Values of CRn left to implementations, which HCR_EL2.TIDCP traps even where there is nothing."""
+
+
+def execute(cpu: Cpu, encoding: Encoding, rt: int, *, is_read: bool) -> None:
+    """SYS, or SYSL when `is_read`: check that the operation may be executed here, and do it.
+
+    Raises:
+        ArchException: it is UNDEFINED here, trapped, or faults.
+    """
+    operation = None if is_read else OPERATIONS.get(encoding)
+    if operation is None or not operation.exists(cpu):
+        if encoding[1] in _IMPLEMENTATION_DEFINED:
+            _check_traps(cpu, (TIDCP,), encoding, rt, is_read=is_read)
+        cpu.undefined()
+    _check_traps(cpu, operation.traps, encoding, rt, is_read=is_read)
+    if operation.action:
+        operation.action(cpu, cpu.x(rt))
+
+
+def _check_traps(cpu: Cpu, traps: tuple[Trap, ...], encoding: Encoding, rt: int, *, is_read: bool) -> None:
+    target = trapping_level(cpu, traps, On.READ if is_read else On.WRITE)
+    if target is not None:
+        iss = system_register_iss(1, *encoding, rt, is_read=is_read)
+        cpu.raise_exception(trapped_system_register(iss, target))
