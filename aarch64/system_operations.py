@@ -86,31 +86,25 @@ def zero_block(cpu: Cpu, address: int) -> None:
 
 
 _SCR_NS = 1 << 0
-_HCR_DC = 1 << 12
 
 _PAR_FAULT = 1 << 0
 _PAR_FST_SHIFT = 1
 _PAR_OUTER_SHAREABLE = 0b10 << 7
 _PAR_NS = 1 << 9
 _PAR_RES1 = 1 << 11
-_PAR_ATTR_SHIFT = 56
-_ATTR_WRITE_BACK = 0xFF
 
 
 def flat_translation(cpu: Cpu, address: int, regime: int) -> int:
     """AArch64_S1DisabledOutput: PAR_EL1 for an address in the translation regime of level 1 to 3, its stage 1 off.
 
-    Memory is Device-nGnRnE, or Normal Write-Back where HCR_EL2.DC says so.
+    Memory is Device-nGnRnE: the attributes are zero, the shareability is outer.
     """
     top = 56 if ignores_top_byte(cpu, regime, address >> 55 & 1) else 64
     if address & mask(top) & ~mask(PHYSICAL_ADDRESS_BITS):
         return _PAR_RES1 | Fault.ADDRESS_SIZE << _PAR_FST_SHIFT | _PAR_FAULT
     is_secure = cpu.has_level(3) and (regime == 3 or not cpu.sysregs["SCR_EL3"] & _SCR_NS)
     frame = address & mask(PHYSICAL_ADDRESS_BITS) & ~0xFFF
-    result = frame | _PAR_RES1 | (0 if is_secure else _PAR_NS)
-    if regime == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & _HCR_DC:
-        return result | _ATTR_WRITE_BACK << _PAR_ATTR_SHIFT
-    return result | _PAR_OUTER_SHAREABLE
+    return frame | _PAR_RES1 | _PAR_OUTER_SHAREABLE | (0 if is_secure else _PAR_NS)
 
 
 def translate_in(regime: int) -> Action:
