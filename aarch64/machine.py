@@ -1,0 +1,369 @@
+"""A board: CPU, RAM, UART, semihosting and firmware, and the ways to run a program on it.
+
+    machine = Machine()
+    machine.load(load_program("hello.elf"))
+    stop = machine.run(max_cycles=1_000_000)
+
+Its memory map is that of QEMU's virt board: RAM at 0x40000000, a PL011 at 0x09000000, nothing else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aarch64 import state
+from aarch64.bits import mask
+from aarch64.devices import pl011
+from aarch64.devices.console import Console
+from aarch64.devices.host_directory import HostDirectory
+from aarch64.devices.pl011 import Pl011
+from aarch64.devices.psci import Power, Psci
+from aarch64.devices.semihosting import Semihosting
+from aarch64.errors import AArch64Error, UnsupportedInstruction, UnsupportedState
+from aarch64.features import DEFAULT_FEATURES
+from aarch64.interpreter import NEVER, Interpreter
+from aarch64.memory import PAGE_SHIFT, PAGE_SIZE, Memory
+from aarch64.progress import Progress, wake_up
+from aarch64.registers import LINK_REGISTER
+from aarch64.stop import Stop, StopReason
+from aarch64.syndrome import class_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from aarch64.cpu import Conduit
+    from aarch64.exceptions import Taken
+    from aarch64.features import Feature
+    from aarch64.image import Image
+
+    Until = int | Callable[[Interpreter], bool]
+
+RAM_BASE = 0x4000_0000
+DEFAULT_RAM = 128 << 20
+LARGEST_RAM = (1 << 48) - RAM_BASE
+
+RETURN_ADDRESS = 0xFFFF_FFFF_F000
+"""Where a called function returns to: nothing is there, and being a canonical address it can be signed."""
+
+ARGUMENT_REGISTERS = 8
+
+
+class MachineError(AArch64Error):
+    """A machine that cannot be built so, a program that does not fit, a name that is not known."""
+
+
+class CallError(AArch64Error):
+    """A function called from outside did not return; `stop` says what happened instead."""
+
+    def __init__(self, target: str, stop: Stop) -> None:
+        super().__init__(f"{target} did not return: {stop.reason.value}{f': {stop.message}' if stop.message else ''}")
+        self.stop = stop
+
+
+@attrs.frozen
+class Snapshot:
+    """Everything that decides what a machine does next, but for files of the host. What was printed stays printed."""
+
+    cpu: Mapping[str, Any]
+    memory: Mapping[int, bytes]
+    devices: tuple[Any, ...]
+    exceptions: Mapping[str, int]
+
+
+class _Services:
+    """Who answers the CPU: implements `cpu.Services`."""
+
+    def __init__(self, psci: Psci, semihosting: Semihosting) -> None:
+        self._psci = psci
+        self._semihosting = semihosting
+
+    def firmware_call(self, conduit: Conduit) -> bool:
+        return self._psci.call(conduit)
+
+    def semihosting_call(self) -> bool:
+        self._semihosting.call()
+        return True
+
+
+_RESET = Stop(StopReason.EXIT, "the guest resets the machine")
+"""Ends the cycle in which the guest asks for a reset; it never leaves `Machine.run`."""
+
+_POWER = {
+    Power.OFF: Stop(StopReason.EXIT, "PSCI SYSTEM_OFF"),
+    Power.RESET: _RESET,
+    Power.CPU_OFF: Stop(StopReason.STUCK, "PSCI CPU_OFF: the guest switched off its only CPU"),
+}
+
+
+class Machine:
+    """One CPU on a board.
+
+    Attributes:
+        cpu: the CPU; `cpu.observers` and `cpu.exception_observers` may be added to at any time.
+        memory: physical memory.
+        console: what the guest prints and reads.
+        images: the programs loaded.
+        exceptions: how many exceptions were taken, by class.
+    """
+
+    def __init__(
+        self,
+        *,
+        features: Iterable[Feature] = DEFAULT_FEATURES,
+        el: int = 1,
+        max_el: int | None = None,
+        ram: int = DEFAULT_RAM,
+        unaligned: bool = False,
+        console: Console | None = None,
+        semihosting_root: Path | None = None,
+        command_line: str = "",
+    ) -> None:
+        """Build a machine and switch it on.
+
+        Args:
+            features: the architecture features it has.
+            el: the exception level it starts in, 0 to 3.
+            max_el: the highest level implemented, 1 to 3; by default `el`, at least 1.
+            ram: bytes of RAM, a multiple of 4 KiB.
+            unaligned: whether unaligned data accesses are allowed while the MMU is off.
+            console: where output goes and input comes from; by default output is kept in `console.output`.
+            semihosting_root: a directory of the host that semihosting may use files in.
+            command_line: what semihosting tells the guest it was called with.
+
+        Raises:
+            MachineError: there is no such machine.
+            OSError: `semihosting_root` cannot be opened.
+        """
+        highest = max(el, 1) if max_el is None else max_el
+        if not (1 <= highest <= 3 and 0 <= el <= highest):
+            raise MachineError(f"no machine starts at EL{el} with EL{highest} as its highest level")
+        if ram <= 0 or ram % PAGE_SIZE or ram > LARGEST_RAM:
+            raise MachineError(f"{ram:#x} bytes of RAM: want a multiple of {PAGE_SIZE:#x}, at most {LARGEST_RAM:#x}")
+        self.memory = Memory(RAM_BASE, ram)
+        self.cpu = Interpreter(self.memory, features, max_el=highest, el=el)
+        self.cpu.unaligned_device_access = unaligned
+        self.console = console or Console()
+        self.images: list[Image] = []
+        self.exceptions: Counter[str] = Counter()
+        self._uart = Pl011(self.console)
+        self.memory.attach(pl011.BASE, self._uart)
+        directory = HostDirectory(semihosting_root) if semihosting_root else None
+        self._semihosting = Semihosting(self.cpu, self.console, self._end, directory, command_line)
+        self.cpu.services = _Services(Psci(self.cpu, lambda power: self._end(_POWER[power])), self._semihosting)
+        self.cpu.exception_observers.append(self._count)
+        self._progress = Progress(self.cpu, self.locate)
+        self._power_on: state.CpuState | None = None
+
+    def _end(self, stop: Stop) -> None:
+        self.cpu.stop = stop
+
+    def _count(self, taken: Taken) -> None:
+        self.exceptions[class_name(taken)] += 1
+
+    @property
+    def ram_end(self) -> int:
+        """The address after the last byte of RAM."""
+        return self.memory.ram_base + self.memory.ram_size
+
+    # --- programs
+
+    def load(self, image: Image) -> None:
+        """Put a program into RAM, the PC at its entry; MachineError, with nothing written, if it does not fit."""
+        for segment in image.segments:
+            if segment.address < RAM_BASE or segment.end > self.ram_end:
+                raise MachineError(
+                    f"program at {segment.address:#x}..{segment.end:#x} does not fit into RAM at "
+                    f"{RAM_BASE:#x}..{self.ram_end:#x}"
+                )
+        self._write_image(image)
+        self.images.append(image)
+        self.cpu.pc = image.entry
+        self._power_on = None
+        top = max((segment.end for segment in image.segments), default=RAM_BASE)
+        self._semihosting.heap = ((top + 15) & ~15, self.ram_end)
+
+    def _write_image(self, image: Image) -> None:
+        for segment in image.segments:
+            self._clear(segment.address + len(segment.data), segment.end)
+            self.memory.write_bytes(segment.address, segment.data)
+
+    def _clear(self, start: int, end: int) -> None:
+        """Zero a range of RAM; pages never touched are zero already."""
+        for page in [number << PAGE_SHIFT for number in self.memory.pages]:
+            first, last = max(start, page), min(end, page + PAGE_SIZE)
+            if first < last:
+                self.memory.write_bytes(first, bytes(last - first))
+
+    def resolve(self, target: str | int) -> int:
+        """The address of a symbol, or an address itself; MachineError for an unknown symbol."""
+        if isinstance(target, int):
+            return target
+        for image in self.images:
+            if target in image.symbols:
+                return image.symbols[target]
+        raise MachineError(f"no symbol {target!r} in the program")
+
+    def locate(self, address: int) -> str:
+        """An address in hex, with the symbol it belongs to: `0x40000010 (main+0x10)`."""
+        for image in self.images:
+            if found := image.locate(address):
+                symbol, offset = found
+                return f"{address:#x} ({symbol}{f'+{offset:#x}' if offset else ''})"
+        return f"{address:#x}"
+
+    # --- running
+
+    def run(self, max_cycles: int | None = None, until: Until | None = None) -> Stop:
+        """Run until something ends it, and say what.
+
+        Args:
+            max_cycles: how many cycles at most; None for any number.
+            until: an address at which to stop, or a condition to stop on; looked at after each cycle, so that a run
+                from that address goes on.
+        """
+        cpu = self.cpu
+        limit = NEVER if max_cycles is None else cpu.cycles + max_cycles
+        reached = _condition(until)
+        if self._power_on is None:
+            self._power_on = state.save(cpu, without=state.COUNTERS)
+        while True:
+            try:
+                self._run_to(limit, reached)
+            except (UnsupportedInstruction, UnsupportedState) as error:
+                cpu.stop = Stop(StopReason.UNSUPPORTED, str(error))
+            stop = cpu.stop
+            if stop is not _RESET:
+                return self._stopped(stop)
+            self.reset()
+
+    def _run_to(self, limit: int, reached: Callable[[Interpreter], Stop | None] | None) -> None:
+        cpu = self.cpu
+        step = cpu.step
+        while cpu.stop is None and cpu.cycles < limit:
+            pc = cpu.pc
+            step()
+            if cpu.pc == pc:
+                self._linger(limit)
+            if reached is not None and not self._has_ended:
+                cpu.stop = reached(cpu) or cpu.stop
+
+    @property
+    def _has_ended(self) -> bool:
+        """Whether the run is over by itself: an interruption from outside may come in the very cycle that ends it."""
+        stop = self.cpu.stop
+        return stop is not None and stop.reason is not StopReason.INTERRUPTED
+
+    def _linger(self, limit: int) -> None:
+        """The PC did not move: stop if it never will, and pass over the cycles in which a wait goes on."""
+        cpu = self.cpu
+        if self._progress.is_lost():
+            cpu.stop = Stop(StopReason.STUCK, self._progress.explain())
+        elif cpu.waiting and (awake := wake_up(cpu)) is not None:
+            cpu.cycles = max(cpu.cycles, min(awake, limit))
+
+    def _stopped(self, stop: Stop | None) -> Stop:
+        """What a run ended with; only a guest that ended itself stays ended."""
+        if stop is None:
+            return Stop(StopReason.MAX_CYCLES)
+        if stop.reason is not StopReason.EXIT:
+            self.cpu.stop = None
+        return stop
+
+    def step(self) -> Stop | None:
+        """One cycle; what it ended the run with, if it did."""
+        stop = self.run(max_cycles=1)
+        return None if stop.reason is StopReason.MAX_CYCLES else stop
+
+    def interrupt(self, message: str = "") -> None:
+        """Have the run end before the next cycle; may be called from a signal handler or an observer."""
+        if self.cpu.stop is None:
+            self.cpu.stop = Stop(StopReason.INTERRUPTED, message)
+
+    def reset(self) -> None:
+        """Reset CPU and devices, and load the programs again; time goes on."""
+        assert self._power_on is not None
+        state.restore(self.cpu, self._power_on)
+        self.cpu.stop = None
+        self.memory.restore({})
+        for image in self.images:
+            self._write_image(image)
+        self._uart.reset()
+        self._semihosting.reset()
+        self._progress.forget()
+
+    # --- calling functions of the guest
+
+    def call(self, target: str | int, *args: int, max_cycles: int | None = None) -> int:
+        """Call a function at the current exception level, and return X0 ("Procedure Call Standard", AAPCS64).
+
+        PC and LR are afterwards what they were; the other registers are as the function left them.
+
+        Args:
+            target: a symbol or an address.
+            args: up to eight arguments, for X0 to X7; negative ones in two's complement.
+            max_cycles: how many cycles it may take.
+
+        Raises:
+            CallError: it did not return.
+            MachineError: unknown symbol, or too many arguments.
+        """
+        cpu = self.cpu
+        resume, link = cpu.pc, cpu.x(LINK_REGISTER)
+        self.prepare_call(target, *args)
+        stop = self.run(max_cycles, until=RETURN_ADDRESS)
+        if stop.reason is not StopReason.RETURNED:
+            raise CallError(str(target) if isinstance(target, str) else f"{target:#x}", stop)
+        cpu.pc = resume
+        cpu.set_x(LINK_REGISTER, link)
+        return cpu.x(0)
+
+    def prepare_call(self, target: str | int, *args: int) -> None:
+        """Set PC, arguments and LR for a call, and SP to the end of RAM if it is zero; raises as `call` does."""
+        if len(args) > ARGUMENT_REGISTERS:
+            raise MachineError(f"{len(args)} arguments: only {ARGUMENT_REGISTERS} are passed in registers")
+        cpu = self.cpu
+        cpu.pc = self.resolve(target)
+        for number, value in enumerate(args):
+            cpu.set_x(number, value & mask(64))
+        cpu.set_x(LINK_REGISTER, RETURN_ADDRESS)
+        cpu.sp = cpu.sp or self.ram_end
+
+    # --- snapshots
+
+    def snapshot(self) -> Snapshot:
+        """The state of the machine between two cycles, exact to the bit."""
+        return Snapshot(
+            state.save(self.cpu),
+            self.memory.save(),
+            (self._uart.save(), self.console.save(), self._semihosting.save()),
+            dict(self.exceptions),
+        )
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Return to a state that `snapshot` gave."""
+        state.restore(self.cpu, snapshot.cpu)
+        self.memory.restore(dict(snapshot.memory))
+        uart, console, semihosting = snapshot.devices
+        self._uart.restore(uart)
+        self.console.restore(console)
+        self._semihosting.restore(semihosting)
+        self.exceptions = Counter(snapshot.exceptions)
+        self._progress.forget()
+
+
+def _condition(until: Until | None) -> Callable[[Interpreter], Stop | None] | None:
+    """A function that gives the stop once `until` holds."""
+    if until is None:
+        return None
+    if callable(until):
+        reached = Stop(StopReason.UNTIL)
+        return lambda cpu: reached if until(cpu) else None
+    if until == RETURN_ADDRESS:
+        returned = Stop(StopReason.RETURNED)
+        return lambda cpu: returned if cpu.pc == RETURN_ADDRESS else None
+    arrived = Stop(StopReason.UNTIL, f"at {until:#x}")
+    return lambda cpu: arrived if cpu.pc == until else None

@@ -1,0 +1,155 @@
+"""A trace: one line for each instruction and for each exception, in a format made to be searched.
+
+    0 EL1h 0x0000000040100000 d2800540 mov x0, #42 | x0=0x2a
+    1 EL1h 0x0000000040100004 f9000020 str x0, [x1] | [0x0000000040101000]:8=0x2a
+    2 EL1h 0x0000000040100008 d4000001 svc #0
+    2 EL1h exception SVC #0x0: EL1 -> EL1, vector=0x0000000040100a00 elr=0x000000004010000c spsr=0x3c5 esr=0x56000000
+
+An instruction's line is: cycle, PSTATE.EL and .SP, PC, word, disassembly (branch targets absolute), and, after ` | `,
+what it changed: registers by their new values, PSTATE as one word of condition flags and one of masks, memory as
+[address]:bytes=value. An instruction that ends in an exception changes nothing. A line with `exception` is for one that
+was taken in that cycle: what it is, in words, where from and to, and the registers it set. Cycles of waiting have none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from aarch64.exceptions import ExceptionClass, Vector
+from aarch64.isa.definition import Trait
+from aarch64.isa.table import decode, disassemble
+from aarch64.syndrome import describe_taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from aarch64.cpu import Cpu
+    from aarch64.exceptions import Taken
+    from aarch64.interpreter import Interpreter
+    from aarch64.pstate import PState
+
+_CHANGES_SYSREGS = Trait.WRITES_SYSREG | Trait.RAISES
+_WITH_FAR = (ExceptionClass.INSTRUCTION_ABORT, ExceptionClass.DATA_ABORT, ExceptionClass.PC_ALIGNMENT)
+
+
+@attrs.frozen
+class _Pending:
+    """An instruction about to execute, and what it may change, as it was before."""
+
+    cycle: int
+    head: str
+    gpr: list[int]
+    banked: dict[str, int]
+    pstate: dict[str, str]
+    sysregs: Mapping[str, int] | None
+
+
+def _mode(pstate: PState) -> str:
+    return f"EL{pstate.el}{'h' if pstate.sp else 't'}"
+
+
+def _pstate_words(pstate: PState) -> dict[str, str]:
+    flags = zip("NZCV", pstate.flags, strict=True)
+    masks = zip("DAIF", (pstate.d, pstate.a, pstate.i, pstate.f), strict=True)
+    others = ("il", "pan", "uao", "dit", "btype", "ssbs", "ss")
+    return {
+        "nzcv": "".join(letter if bit else "-" for letter, bit in flags),
+        "daif": "".join(letter if bit else "-" for letter, bit in masks),
+        "mode": _mode(pstate),
+        **{name: str(getattr(pstate, name)) for name in others},
+    }
+
+
+def _banked(cpu: Cpu) -> dict[str, int]:
+    """SP_ELx, ELR_ELx and SPSR_ELx by name."""
+    values = {f"sp_el{el}": value for el, value in enumerate(cpu.sp_el)}
+    values |= {f"elr_el{el}": value for el, value in enumerate(cpu.elr) if el}
+    return values | {f"spsr_el{el}": value for el, value in enumerate(cpu.spsr) if el}
+
+
+def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return ((name, value) for name, value in after.items() if before.get(name) != value)
+
+
+def exception_line(taken: Taken, mode: str) -> str:
+    """The line of an exception, taken in `mode` (as the handler begins)."""
+    text = (
+        f"{taken.cycle} {mode} exception {describe_taken(taken)}: EL{taken.source_el} -> EL{taken.target_el}, "
+        f"vector={taken.handler:#018x} elr={taken.elr:#018x} spsr={taken.spsr:#x}"
+    )
+    if taken.vector in (Vector.SYNCHRONOUS, Vector.SERROR):
+        text += f" esr={taken.esr:#x}"
+    return f"{text} far={taken.far:#018x}" if taken.far is not None and taken.ec in _WITH_FAR else text
+
+
+class Trace:
+    """Writes what a CPU does, line by line, from `start` to `stop`; the execution is not affected."""
+
+    def __init__(self, cpu: Interpreter, write: Callable[[str], object]) -> None:
+        """Trace `cpu`; `write` takes each line, with its newline."""
+        self._cpu = cpu
+        self._write = write
+        self._pending: _Pending | None = None
+
+    def start(self) -> None:
+        """Begin with the next instruction."""
+        self._cpu.store_log = []
+        self._cpu.observers.append(self._before)
+        self._cpu.exception_observers.append(self._taken)
+
+    def stop(self) -> None:
+        """Write the line of the last instruction, and leave the CPU alone."""
+        self._finish()
+        self._cpu.observers.remove(self._before)
+        self._cpu.exception_observers.remove(self._taken)
+        self._cpu.store_log = None
+
+    # --- what the CPU reports
+
+    def _before(self, cpu: Cpu, pc: int, word: int) -> None:
+        self._finish()
+        head = f"{cpu.cycles} {_mode(cpu.pstate)} {pc:#018x} {word:08x} {disassemble(word, pc)}"
+        decoded = decode(word)
+        writes_sysregs = decoded is not None and decoded.definition.traits & _CHANGES_SYSREGS
+        self._pending = _Pending(
+            cpu.cycles,
+            head,
+            list(cpu.gpr),
+            _banked(cpu),
+            _pstate_words(cpu.pstate),
+            dict(cpu.sysregs) if writes_sysregs else None,
+        )
+
+    def _taken(self, taken: Taken) -> None:
+        if self._pending is not None and self._pending.cycle == taken.cycle:
+            self._write(self._pending.head + "\n")
+            self._pending = None
+        self._finish()
+        self._write(exception_line(taken, _mode(self._cpu.pstate)) + "\n")
+
+    # --- the line of an instruction that has retired
+
+    def _finish(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            changes = " ".join(self._changes(pending))
+            self._write(f"{pending.head} | {changes}\n" if changes else f"{pending.head}\n")
+        if self._cpu.store_log:
+            self._cpu.store_log.clear()
+
+    def _changes(self, pending: _Pending) -> Iterator[str]:
+        cpu = self._cpu
+        for number in range(31):
+            if cpu.gpr[number] != pending.gpr[number]:
+                yield f"x{number}={cpu.gpr[number]:#x}"
+        for name, value in _changed(pending.banked, _banked(cpu)):
+            yield f"{name}={value:#x}"
+        for name, text in _changed(pending.pstate, _pstate_words(cpu.pstate)):
+            yield f"{name}={text}"
+        if pending.sysregs is not None:
+            for name, value in _changed(pending.sysregs, cpu.sysregs):
+                yield f"{name.lower()}={value:#x}"
+        for address, size, value in cpu.store_log or ():
+            yield f"[{address:#018x}]:{size}={value:#x}"

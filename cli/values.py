@@ -1,0 +1,112 @@
+"""Values as users write them on the command line: numbers, sizes, registers, feature lists."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from aarch64.bits import mask
+from aarch64.features import DEFAULT_FEATURES, NOT_MODELLED, Feature
+from aarch64.registers import parse_register
+
+if TYPE_CHECKING:
+    from aarch64.cpu import Cpu
+
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)([KMGT]?)(?:iB|B)?", re.IGNORECASE)
+
+
+def parse_integer(text: str) -> int | None:
+    """A decimal, 0x, 0o or 0b number of at most 64 bits, perhaps negative; None for anything else."""
+    if not re.fullmatch(r"[-+]?(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9_]+)", text, re.IGNORECASE):
+        return None
+    try:
+        value = int(text, 0)
+    except ValueError:
+        return None
+    return value if -(1 << 63) <= value < 1 << 64 else None
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes: 65536, 0x10000, 64K, 128M or 1G; BadParameter for anything else."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise click.BadParameter(f"{text!r} is not a size such as 65536, 0x10000, 64K, 128M or 1G")
+    return int(found[1], 0) << _UNITS[found[2].upper()]
+
+
+def parse_place(text: str) -> int | str:
+    """An address, or the name of a symbol as it is."""
+    number = parse_integer(text)
+    return text if number is None else number & mask(64)
+
+
+@attrs.frozen
+class Assignment:
+    """A register and the value to put into it."""
+
+    name: str
+    value: int
+
+    def apply(self, cpu: Cpu) -> None:
+        """Do it; a W register's upper half becomes zero, as when an instruction writes it."""
+        if self.name == "pc":
+            cpu.pc = self.value
+            return
+        found = parse_register(self.name, sp=True) or parse_register(self.name)
+        assert found is not None, self.name
+        number, width = found
+        if self.name in ("sp", "wsp"):
+            cpu.sp = self.value & mask(width)
+        else:
+            cpu.set_x(number, self.value & mask(width))
+
+
+def parse_assignment(text: str) -> Assignment:
+    """NAME=VALUE; BadParameter for anything else."""
+    name, equals, value = text.partition("=")
+    name, number = name.strip().lower(), parse_integer(value.strip())
+    if not equals or number is None:
+        raise click.BadParameter(f"{text!r} is not of the form x0=42")
+    if name != "pc" and not parse_register(name, sp=True) and not parse_register(name):
+        raise click.BadParameter(f"{name!r} is not a register: want x0 to x30, w0 to w30, sp or pc")
+    return Assignment(name, number & mask(64))
+
+
+_SETS = {
+    "default": DEFAULT_FEATURES,
+    "all": frozenset(Feature) - NOT_MODELLED,
+    "none": frozenset[Feature](),
+}
+
+
+def parse_features(text: str) -> frozenset[Feature]:
+    """A named set to begin with, else the default; then what each +name adds and each -name takes away."""
+    features = DEFAULT_FEATURES
+    for position, item in enumerate(text.split(",")):
+        word = item.strip()
+        if position == 0 and word.lower() in _SETS:
+            features = _SETS[word.lower()]
+        elif word.startswith("-"):
+            features -= {_feature(word)}
+        else:
+            features |= {_modelled_feature(word)}
+    return features
+
+
+def _feature(word: str) -> Feature:
+    found = Feature.__members__.get(word[1:].upper().removeprefix("FEAT_"))
+    if found is None or word[0] not in "+-":
+        known = " ".join(sorted(item.name.lower() for item in _SETS["all"]))
+        raise click.BadParameter(f"{word!r}: want default, all or none first, then +name or -name of: {known}")
+    return found
+
+
+def _modelled_feature(word: str) -> Feature:
+    feature = _feature(word)
+    if feature in NOT_MODELLED:
+        raise click.BadParameter(f"{feature.label} ({feature.value}) is not modelled")
+    return feature
