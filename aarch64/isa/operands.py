@@ -130,7 +130,7 @@ class Immediate:
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field] * self.scale
-        return f"#{value:#x}" if self.radix == 16 else f"#{value}"
+        return f"#{value:#x}" if self.radix == 16 and value else f"#{value}"
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
@@ -371,7 +371,7 @@ class Computed:
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = self.show(fields)
-        return f"#{value:#x}" if self.radix == 16 else f"#{value}"
+        return f"#{value:#x}" if self.radix == 16 and value else f"#{value}"
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position

@@ -45,6 +45,7 @@ from aarch64.isa import (
     sysreg_moves,
     udf,
     unscaled,
+    unsupported,
 )
 from aarch64.isa.decoder import Decoded, Decoder
 from aarch64.isa.syntax import Cursor, Mismatch
@@ -85,6 +86,7 @@ GROUPS: tuple[Group, ...] = (
     authenticated_load.GROUP,
     udf.GROUP,
     sysreg_moves.GROUP,
+    unsupported.GROUP,
 )
 
 DECODER = Decoder(definition for group in GROUPS for definition in group)

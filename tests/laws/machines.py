@@ -57,7 +57,7 @@ def outcome(cpu: Cpu, action: Callable[[], Any]) -> dict[str, Any]:
     except ArchException as exception:
         raised = exception
     return {
-        "exception": raised,
+        "exception": vars(raised) if raised else None,
         "x": cpu.gpr[:31],
         "zr": cpu.gpr[31],
         "sp": list(cpu.sp_el),

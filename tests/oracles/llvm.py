@@ -8,7 +8,14 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import attrs
+
+from aarch64.isa.pattern import Pattern, parse_pattern
+from aarch64.isa.table import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +69,42 @@ def _disassemble_batch(tool: str, words: Sequence[int]) -> Iterator[str | None]:
 
 def _instructions(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
-        text = line.strip()
+        text = line.partition("//")[0].strip()
         if text and not text.startswith("."):
             yield text.replace("\t", " ", 1)
+
+
+@attrs.frozen
+class Difference:
+    """A reasoned difference between LLVM and us: for which words, and of what kind."""
+
+    kind: str
+    """`allocation`: one of us takes the word for unallocated; `text`: both allocate it and print it differently."""
+    reason: str
+    examples: tuple[int, ...]
+    patterns: tuple[Pattern, ...] = attrs.field(default=(), converter=lambda texts: tuple(map(parse_pattern, texts)))
+    """The words it is about have one of these patterns, or"""
+    features: tuple[str, ...] = ()
+    """belong to a definition of one of these features."""
+
+    def explains(self, word: int, kind: str | None) -> bool:
+        """Whether it is about this word."""
+        return kind == self.kind and (any(item.matches(word) for item in self.patterns) or self._has_feature(word))
+
+    def _has_feature(self, word: int) -> bool:
+        decoded = decode(word)
+        feature = decoded.definition.feature if decoded else None
+        return feature is not None and feature.name in self.features
+
+
+def read_differences() -> tuple[Difference, ...]:
+    """The reasoned differences."""
+    entries = tomllib.loads(Path(__file__).with_name("llvm_differences.toml").read_text())["difference"]
+    return tuple(Difference(**entry) for entry in entries)
+
+
+def kind_of_difference(theirs: str | None, ours: str | None) -> str | None:
+    """How two disassemblies (None: unallocated) differ, None if they do not."""
+    if theirs == ours:
+        return None
+    return "allocation" if theirs is None or ours is None else "text"
