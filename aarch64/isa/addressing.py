@@ -103,15 +103,15 @@ class IndexRegister:
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         cursor.expect(",")
-        start = cursor.position
         rm, width = read_register(cursor)
+        after_register = cursor.position
         if not cursor.accept(","):
             option, s = UXTX, 0
         else:
             option = self._read_option(cursor)
             s = self._read_amount(cursor, is_needed=option == UXTX)
         if (width == 64) != option & 1:
-            raise Mismatch("this extension does not go with the register's size", start)
+            raise Mismatch("this extension does not go with the register's size", after_register)
         return {"rm": rm, "option": option, "s": s}
 
     def _read_option(self, cursor: Cursor) -> int:
