@@ -36,6 +36,7 @@ class SystemRegister:
         return names.name_of(_encoding(fields), self.direction)
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
+        cursor.skip_space()
         start = cursor.position
         name = cursor.word()
         encoding = names.encoding_of(name)
@@ -147,3 +148,29 @@ def msr_daifclr(cpu: Cpu, crm: int) -> None:
     _check_masks_access(cpu, crm, 0b111)
     cpu.pstate.daif &= ~crm
     cpu.request_attention()
+
+
+GROUP.unsupported(
+    "MSR (immediate)",
+    IMMEDIATE.format(op1="011", op2="100"),
+    "PSTATE.TCO: memory tagging is not modelled",
+    Feature.MTE,
+    asm="msr TCO, {crm:imm}",
+)
+GROUP.unsupported(
+    "MSR (immediate)",
+    "1101010100000 001 0100 000 imm1:1 000 11111",
+    "PSTATE.ALLINT: FEAT_NMI is not modelled",
+)
+GROUP.unsupported(
+    "MSR (immediate)",
+    "1101010100000 001 0100 001 imm1:1 000 11111",
+    "PSTATE.PM: FEAT_EBEP is not modelled",
+)
+GROUP.unsupported(
+    "MSR (immediate)",
+    "1101010100000 011 0100 0 mask:2 imm1:1 011 11111",
+    "PSTATE.SM and PSTATE.ZA: the scalable matrix extension is not modelled",
+    Feature.SME,
+    valid=lambda mask: mask != 0,
+)

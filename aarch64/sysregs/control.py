@@ -204,9 +204,14 @@ _EL3 = (
 
 # --- limited ordering regions: none are implemented, so all is RES0
 
+
+def _is_nonsecure_below_el3(cpu: Cpu) -> bool:
+    return cpu.max_el < 3 or bool(cpu.sysregs["SCR_EL3"] & SCR_NS)
+
+
 _LOR = (
     *(
-        read_write(name, writable=0, feature=Feature.LOR, traps=(TLOR, EL3_TLOR), guard=lambda cpu: not cpu.is_secure)
+        read_write(name, writable=0, feature=Feature.LOR, traps=(TLOR, EL3_TLOR), guard=_is_nonsecure_below_el3)
         for name in ("LORSA_EL1", "LOREA_EL1", "LORN_EL1", "LORC_EL1")
     ),
     read_only("LORID_EL1", feature=Feature.LOR, traps=(TLOR, EL3_TLOR)),

@@ -8,6 +8,7 @@ from aarch64 import pmu
 from aarch64.features import Feature
 from aarch64.sysregs.record import SysReg, bits, read_only, read_write, span, write_only
 from aarch64.sysregs.traps import (
+    EL3_TDA,
     EL3_TPM,
     PMU_CR_READ,
     PMU_EN,
@@ -107,6 +108,6 @@ REGISTERS = (
     _pmu(read_write, "PMXEVTYPER_EL0", writable=_FILTER, guard=_selects_cycle_counter,
          read=lambda cpu: cpu.sysregs["PMCCFILTR_EL0"], write=_stores("PMCCFILTR_EL0"), traps=(PMU_EN, *_ALWAYS)),
     _pmu(read_write, "PMUSERENR_EL0", write_level=1, writable=span(3, 0), traps=_ALWAYS),
-    read_write("MDCR_EL2", writable=span(11, 0)),  # HPMN TPMCR TPM HPME TDE TDA TDOSA TDRA
+    read_write("MDCR_EL2", writable=span(11, 0), traps=(EL3_TDA,)),  # HPMN TPMCR TPM HPME TDE TDA TDOSA TDRA
     read_write("MDCR_EL3", writable=bits(6, 9, 10, 16, 17, 20, 21)),  # TPM TDA TDOSA SDD SPME EDAD EPMAD
 )  # fmt: skip
