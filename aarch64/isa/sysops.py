@@ -131,6 +131,7 @@ def sys(cpu: Cpu, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
     "DC",
     "1101010100 0 01 011 0111 0100 001 rt:5",
     asm="dc zva, {rt:X}",
+    aliases=(alias("sys #3, c7, c4, #1{rt:optional_x}", preferred=False),),
     traits=Trait.WRITES_SYSREG | Trait.STORES,
     specialises="SYS",
 )
