@@ -54,14 +54,14 @@ def target_level(cpu: Cpu, exception: ArchException) -> int:
         return _external_abort_level(cpu, el)
     if el > 1:
         return el
-    return 2 if cpu.el2_enabled and _is_routed_to_el2(cpu, exception.route, el) else 1
+    return 2 if cpu.el2_enabled and _is_routed_to_el2(cpu, exception.route) else 1
 
 
-def _is_routed_to_el2(cpu: Cpu, route: Route, el: int) -> bool:
-    tge = cpu.sysregs["HCR_EL2"] & HCR_TGE
-    if route is Route.DEBUG:
-        return bool(tge or cpu.sysregs["MDCR_EL2"] & MDCR_TDE)
-    return bool(tge and (el == 0 or route is Route.DEFAULT))
+def _is_routed_to_el2(cpu: Cpu, route: Route) -> bool:
+    """Whether EL2 takes what EL0 and EL1 raise; under HCR_EL2.TGE only EL0 does, there being no legal return to EL1."""
+    if cpu.sysregs["HCR_EL2"] & HCR_TGE:
+        return True
+    return route is Route.DEBUG and bool(cpu.sysregs["MDCR_EL2"] & MDCR_TDE)
 
 
 def _external_abort_level(cpu: Cpu, el: int) -> int:
