@@ -79,13 +79,13 @@ def test_a_field_says_which_features_there_are(register, low, without, steps):
 
 
 @pytest.mark.parametrize(("register", "low", "expected", "_meaning"), FIXED)
-def test_a_field_that_is_the_same_on_every_machine(register, low, expected, _meaning):  # noqa: PT019
+def test_a_field_that_is_the_same_on_every_machine(register, low, expected, _meaning):
     assert expected == field(register, low, NONE)
     assert expected == field(register, low, DEFAULT_FEATURES, 3)
 
 
 @pytest.mark.parametrize(("register", "low", "by_max_el", "_meaning"), LEVELS)
-def test_a_field_says_which_levels_there_are(register, low, by_max_el, _meaning):  # noqa: PT019
+def test_a_field_says_which_levels_there_are(register, low, by_max_el, _meaning):
     assert by_max_el == tuple(field(register, low, DEFAULT_FEATURES, max_el) for max_el in (1, 2, 3))
 
 
