@@ -5,7 +5,7 @@ import random
 import pytest
 
 from aarch64.isa.definition import Definition, Trait
-from tests.laws.machines import draw_addressed_state, execute, make_cpu, outcome, set_state
+from tests.laws.machines import RAM, draw_addressed_state, execute, make_cpu, outcome, set_state
 from tests.laws.symbolic import ContractBroken, Value, record, replay
 from tests.strategies import IMPLEMENTED, draw_state, samples
 
@@ -123,3 +123,67 @@ def test_recorder_refuses(semantics, message) -> None:
 def test_value_refuses_to_be_looked_at(look) -> None:
     with pytest.raises(ContractBroken, match="data-dependent"):
         look(Value())
+
+
+# --- traits say what was seen
+
+METHODS = {
+    Trait.LOADS: {"load", "load_pair", "load_exclusive", "atomic", "compare_and_swap"},
+    Trait.STORES: {"store", "store_pair", "store_exclusive", "atomic", "compare_and_swap"},
+    Trait.BRANCHES: {"branch", "branch_indirect"},
+    Trait.LOAD_EXCLUSIVE: {"load_exclusive"},
+    Trait.STORE_EXCLUSIVE: {"store_exclusive"},
+    Trait.ATOMIC: {"atomic", "compare_and_swap"},
+}
+
+
+@pytest.mark.parametrize("definition", RECORDED, ids=identify)
+def test_traits_are_what_is_recorded(definition: Definition) -> None:
+    cpu = make_cpu(random.Random(0))
+    set_state(cpu, draw_addressed_state(random.Random(0)))
+    used = set()
+    for fields in samples(definition, FIELD_SAMPLES):
+        used |= {effect.method for effect in record(definition, fields, cpu).effects}
+    for trait, methods in METHODS.items():
+        assert bool(definition.traits & trait) == bool(used & methods), f"{trait}: {sorted(used)}"
+
+
+@pytest.mark.parametrize("definition", RECORDED, ids=identify)
+def test_pc_relative_is_what_depends_on_the_address(definition: Definition) -> None:
+    """Registers and memory only: every branch and every link depends on the address by its nature."""
+    rng = random.Random(0)
+    differs = False
+    for fields in samples(definition, FIELD_SAMPLES):
+        outcomes = []
+        state = draw_addressed_state(rng)
+        for pc in (RAM + 0x1000, RAM + 0x3000):
+            cpu = make_cpu(random.Random(0))
+            set_state(cpu, state, pc)
+            left = outcome(cpu, lambda fields=fields, cpu=cpu: execute(definition, fields, cpu))
+            left["next_pc"] -= pc
+            outcomes.append(left)
+        differs |= outcomes[0] != outcomes[1]
+    if not definition.traits & (Trait.BRANCHES | Trait.PREFETCHES):  # a prefetch leaves nothing to see
+        assert differs == bool(definition.traits & Trait.PC_RELATIVE)
+
+
+# --- what is executed by itself
+
+LOOKS_AT_DATA = {
+    "DC": "which of its operations writes memory, and where, is decided when it runs",
+    "WFET": "whether the time is over is known when it runs",
+    "WFIT": "whether the time is over is known when it runs",
+}
+
+
+@pytest.mark.parametrize("definition", [item for item in IMPLEMENTED if item.traits & STEPPED], ids=identify)
+def test_stepped_definitions_keep_the_contract_but_for_those_listed(definition: Definition) -> None:
+    cpu = make_cpu(random.Random(0))
+    set_state(cpu, draw_state(random.Random(0)))
+    broken = set()
+    for fields in samples(definition, FIELD_SAMPLES):
+        try:
+            record(definition, fields, cpu)
+        except ContractBroken as problem:
+            broken.add(str(problem))
+    assert broken == ({"data-dependent if; use select()"} if definition.title in LOOKS_AT_DATA else set())
