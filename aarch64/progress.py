@@ -124,7 +124,7 @@ class Progress:
         origin = self._origin(first)
         if first.ec is ExceptionClass.BRK:
             return f"breakpoint with no handler: {origin}; {loop}"
-        return loop if address_of(first) == last.handler else f"{loop}; it began with {origin}"
+        return loop if address_of(first) == last.handler else f"{origin}; {loop}"
 
     def forget(self) -> None:
         """Begin anew: the machine was put into another state."""

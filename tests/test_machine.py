@@ -1,0 +1,469 @@
+"""The board: runs and what ends them, calls, snapshots, resets, calls to the host."""
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aarch64.assembler import assemble_source
+from aarch64.devices.console import Console
+from aarch64.errors import AArch64Error
+from aarch64.image import Image, Segment
+from aarch64.interpreter import Interpreter
+from aarch64.machine import RAM_BASE, CallError, Machine, MachineError
+from aarch64.stop import Stop, StopReason
+
+EXIT = """
+exit:                               // the status in x0
+        mov     x2, #0x26
+        movk    x2, #2, lsl #16     // ADP_Stopped_ApplicationExit
+        sub     sp, sp, #16
+        stp     x2, x0, [sp]
+        mov     x1, sp
+        mov     w0, #0x18
+        hlt     #0xf000
+"""
+
+COUNT_DOWN = """
+_start: mov     x0, #100
+again:  subs    x0, x0, #1
+        b.ne    again
+done:   mov     x3, #7
+        svc     #0
+"""
+
+
+def make(source, **options):
+    machine = Machine(**options)
+    machine.load(assemble_source(source))
+    machine.cpu.sp = machine.ram_end
+    return machine
+
+
+# --- how a run ends
+
+
+def test_the_guest_exits_with_a_status():
+    machine = make(f"mov x0, #42\n{EXIT}")
+    assert Stop(StopReason.EXIT, "semihosting exit", 42) == machine.run()
+    assert (8, 8) == (machine.cpu.cycles, machine.cpu.retired)
+
+
+def test_a_guest_that_ended_stays_ended():
+    machine = make(f"mov x0, #42\n{EXIT}")
+    stop = machine.run()
+    before = machine.snapshot()
+    assert stop == machine.run()
+    assert stop == machine.step()
+    assert before == machine.snapshot()
+
+
+@pytest.mark.parametrize(("max_el", "el", "conduit"), [(1, 1, "hvc"), (2, 1, "smc"), (2, 2, "smc")])
+def test_the_guest_switches_the_machine_off(max_el, el, conduit):
+    machine = make(f"ldr w0, =0x84000008\n{conduit} #0", el=el, max_el=max_el)
+    assert Stop(StopReason.EXIT, "PSCI SYSTEM_OFF", 0) == machine.run()
+
+
+def test_the_guest_switches_its_only_cpu_off():
+    stop = make("ldr w0, =0x84000002\nhvc #0").run()
+    assert Stop(StopReason.STUCK, "PSCI CPU_OFF: the guest switched off its only CPU") == stop
+
+
+@pytest.mark.parametrize("budget", [0, 1, 2, 3, 150])
+def test_the_budget_is_exact(budget):
+    machine = make(COUNT_DOWN)
+    assert Stop(StopReason.MAX_CYCLES) == machine.run(max_cycles=budget)
+    assert (budget, budget) == (machine.cpu.cycles, machine.cpu.retired)
+
+
+def test_the_budget_is_that_of_the_run():
+    machine = make(COUNT_DOWN)
+    for _ in range(3):
+        machine.run(max_cycles=10)
+    assert machine.cpu.cycles == 30
+
+
+def test_until_an_address():
+    machine = make(COUNT_DOWN)
+    again, done = machine.resolve("again"), machine.resolve("done")
+    assert Stop(StopReason.UNTIL, f"at {again:#x}") == machine.run(until=again)
+    assert (100, 1) == (machine.cpu.gpr[0], machine.cpu.cycles)
+    assert machine.run(until=again).reason is StopReason.UNTIL
+    assert (99, 3) == (machine.cpu.gpr[0], machine.cpu.cycles)
+    machine.run(until=done)
+    assert (0, 201) == (machine.cpu.gpr[0], machine.cpu.cycles)
+
+
+def test_until_a_condition():
+    machine = make(COUNT_DOWN)
+    assert Stop(StopReason.UNTIL) == machine.run(until=lambda cpu: cpu.gpr[0] == 40)
+    assert (40, 120) == (machine.cpu.gpr[0], machine.cpu.cycles)
+
+
+def test_what_is_not_modelled_stops_before_it():
+    machine = make("nop\nhere: .inst 0x19020401")
+    stop = machine.run()
+    here = machine.resolve("here")
+    assert (StopReason.UNSUPPORTED, here, 1) == (stop.reason, machine.cpu.pc, machine.cpu.retired)
+    assert f"0x19020401) at {here:#x} is not implemented" in stop.message
+    assert stop == machine.run()
+
+
+def test_step_is_one_cycle():
+    machine = make("mov x0, #1\nsvc #0")
+    assert machine.step() is None
+    assert (1, 1) == (machine.cpu.cycles, machine.cpu.retired)
+    assert machine.step() is None
+    assert (2, 1, 0x200) == (machine.cpu.cycles, machine.cpu.retired, machine.cpu.pc)
+
+
+def test_exceptions_are_counted_by_class():
+    machine = make(COUNT_DOWN)
+    assert machine.run().reason is StopReason.STUCK
+    assert {"SVC": 1, "INSTRUCTION_ABORT": 2} == machine.exceptions
+
+
+# --- interruptions from outside
+
+
+def test_an_interruption_ends_the_run_and_it_can_go_on():
+    machine = make(COUNT_DOWN)
+
+    def observer(cpu, _pc, _word):
+        if cpu.cycles == 50:
+            machine.interrupt("enough")
+
+    machine.cpu.observers.append(observer)
+    assert Stop(StopReason.INTERRUPTED, "enough") == machine.run()
+    assert machine.cpu.cycles == 51
+    assert machine.run(until=machine.resolve("done")).reason is StopReason.UNTIL
+    assert machine.cpu.cycles == 201
+
+
+def test_an_interruption_does_not_hide_that_the_guest_ended():
+    machine = make("ldr w0, =0x84000008\nhvc #0")
+    machine.step()
+    machine.cpu.observers.append(lambda _cpu, _pc, _word: machine.interrupt())
+    assert machine.run().reason is StopReason.EXIT
+    machine = make(COUNT_DOWN)
+    machine.cpu.observers.append(lambda _cpu, _pc, _word: machine.interrupt())
+    assert machine.run(until=machine.resolve("again")).reason is StopReason.UNTIL
+
+
+def test_an_observer_may_be_added_and_removed_in_mid_run():
+    machine = make(COUNT_DOWN)
+    seen = []
+
+    def second(cpu, pc, _word):
+        seen.append((cpu.cycles, pc))
+        cpu.observers.remove(second)
+
+    def first(cpu, _pc, _word):
+        cpu.observers.remove(first)
+        cpu.observers.append(second)
+
+    machine.cpu.observers.append(first)
+    machine.run(max_cycles=10)
+    assert [(1, machine.resolve("again"))] == seen
+
+
+# --- calls
+
+FUNCTIONS = """
+_start: b       _start
+gcd:    cbz     x1, 1f
+        udiv    x2, x0, x1
+        msub    x2, x2, x1, x0
+        mov     x0, x1
+        mov     x1, x2
+        b       gcd
+1:      ret
+sum:    add     x0, x0, x1
+        add     x2, x2, x3
+        add     x4, x4, x5
+        add     x6, x6, x7
+        add     x0, x0, x2
+        add     x4, x4, x6
+        add     x0, x0, x4
+        ret
+fact:   cmp     x0, #1
+        b.ls    1f
+        stp     x0, x30, [sp, #-16]!
+        sub     x0, x0, #1
+        bl      fact
+        ldp     x1, x30, [sp], #16
+        mul     x0, x0, x1
+        ret
+1:      mov     x0, #1
+        ret
+stack:  mov     x0, sp
+        ret
+signed: paciasp
+        autiasp
+        ret
+lost:   b       lost
+"""
+
+
+def test_call_returns_x0():
+    machine = make(FUNCTIONS)
+    results = machine.call("gcd", 48, 18), machine.call("sum", *range(1, 9)), machine.call("fact", 10)
+    assert (6, 36, 3628800) == results
+
+
+def test_call_by_address_and_with_negative_arguments():
+    machine = make(FUNCTIONS)
+    assert 2**64 - 5 == machine.call(machine.resolve("sum"), -5)
+
+
+def test_call_leaves_pc_lr_and_sp_as_they_were():
+    machine = make(FUNCTIONS)
+    machine.cpu.set_x(30, 0x1234)
+    before = machine.cpu.pc, machine.cpu.sp
+    machine.call("fact", 5)
+    assert (*before, 0x1234) == (machine.cpu.pc, machine.cpu.sp, machine.cpu.gpr[30])
+
+
+@pytest.mark.parametrize(("sp", "used"), [(0, RAM_BASE + (128 << 20)), (RAM_BASE + 0x1000, RAM_BASE + 0x1000)])
+def test_call_sets_a_stack_where_there_is_none(sp, used):
+    machine = make(FUNCTIONS)
+    machine.cpu.sp = sp
+    assert used == machine.call("stack")
+
+
+def test_the_return_address_can_be_signed():
+    machine = make(FUNCTIONS)
+    machine.cpu.sysregs["SCTLR_EL1"] |= 1 << 31
+    machine.cpu.sysregs["APIAKEYLO_EL1"] = 0x0123_4567_89AB_CDEF
+    assert machine.call("signed", 3) == 3
+
+
+def test_a_call_that_does_not_return():
+    machine = make(FUNCTIONS)
+    with pytest.raises(CallError, match="lost did not return: the guest cannot go on: branch to itself") as error:
+        machine.call("lost")
+    assert error.value.stop.reason is StopReason.STUCK
+    with pytest.raises(CallError, match=r"did not return: the cycle budget is used up$"):
+        machine.call(machine.resolve("fact"), 20, max_cycles=10)
+
+
+@pytest.mark.parametrize(
+    ("target", "args", "message"),
+    [
+        ("nothing", (), "no symbol 'nothing' in the program"),
+        ("sum", range(9), "9 arguments: only 8 are passed in registers"),
+    ],
+)
+def test_a_call_that_cannot_be_made(target, args, message):
+    with pytest.raises(MachineError, match=message):
+        make(FUNCTIONS).call(target, *args)
+
+
+def test_a_call_from_an_observer_of_a_call():
+    machine = make(FUNCTIONS)
+    inner = []
+
+    def observer(cpu, _pc, _word):
+        cpu.observers.remove(observer)
+        before = machine.snapshot()
+        inner.append(machine.call("gcd", 100, 75))
+        machine.restore(before)
+
+    machine.cpu.observers.append(observer)
+    assert (720, [25]) == (machine.call("fact", 6), inner)
+
+
+# --- snapshots
+
+BUSY = f"""
+        .equ    UART, 0x09000000
+_start: adr     x0, vectors
+        msr     vbar_el1, x0
+        ldr     x5, =UART
+        ldr     x6, =buffer
+        mov     x7, #0
+1:      ldr     w1, [x5, #0x18]     // flags: is there input?
+        tbnz    w1, #4, 1b
+        ldr     w1, [x5]
+        strb    w1, [x6, x7]
+        str     w1, [x5]
+        add     x7, x7, #1
+        svc     #3
+        ldxr    x8, [x6]
+        stxr    w9, x8, [x6]
+        mrs     x10, cntvct_el0
+        cmp     x7, #3
+        b.lo    1b
+        mov     x0, x7
+{EXIT}
+        .balign 2048
+vectors: .space 0x200
+        mrs     x11, esr_el1
+        eret
+        .balign 2048
+        .data
+buffer: .space  16
+"""
+
+
+def busy():
+    return make(BUSY, console=Console(source=iter([b"xy", b"z"]).__next__))
+
+
+def run_out(machine):
+    stop = machine.run(max_cycles=10_000)
+    return stop, machine.snapshot()
+
+
+def test_the_program_of_the_snapshots_does_what_it_should():
+    machine = busy()
+    assert Stop(StopReason.EXIT, "semihosting exit", 3) == machine.run(max_cycles=10_000)
+    assert (b"xyz", {"SVC": 3}) == (machine.console.output, machine.exceptions)
+
+
+@given(first=st.integers(0, 250), second=st.integers(0, 250))
+def test_a_restored_machine_goes_on_as_it_did(first, second):
+    machine = busy()
+    machine.run(max_cycles=first)
+    saved = machine.snapshot()
+    end = run_out(machine)
+    machine.restore(saved)
+    assert saved == machine.snapshot()
+    machine.run(max_cycles=second)
+    machine.restore(saved)
+    assert end == run_out(machine)
+
+
+@given(slices=st.lists(st.integers(1, 60)))
+def test_runs_in_slices_are_the_run(slices):
+    machine, other = busy(), busy()
+    for cycles in slices:
+        machine.run(max_cycles=cycles)
+    other.run(max_cycles=sum(slices))
+    assert other.snapshot() == machine.snapshot()
+
+
+def test_an_observer_that_only_looks_changes_nothing():
+    machine, other = busy(), busy()
+    seen = []
+    machine.cpu.observers.append(lambda _cpu, pc, _word: seen.append(pc))
+    machine.cpu.exception_observers.append(seen.append)
+    assert run_out(other) == run_out(machine)
+    assert len(seen) > machine.cpu.retired
+
+
+def test_a_snapshot_is_of_its_moment():
+    machine = busy()
+    saved = machine.snapshot()
+    copy = attrs.evolve(saved, cpu=dict(saved.cpu), memory=dict(saved.memory), exceptions=dict(saved.exceptions))
+    run_out(machine)
+    assert copy == saved
+
+
+def test_every_attribute_of_the_cpu_is_state_or_wiring():
+    """A new attribute that holds something a copy of which would be wrong has to be listed as wiring."""
+    machine = busy()
+    kinds = {type(value) for value in machine.snapshot().cpu.values()}
+    names = {kind.__name__ for kind in kinds}
+    assert names <= {"list", "dict", "set", "int", "bool", "NoneType", "PState", "Wait", "tuple", "Stop"}
+    assert isinstance(machine.cpu, Interpreter)
+
+
+# --- reset
+
+BOOT = """
+_start: ldr     x1, =0x09000000
+        ldr     x2, =count
+        ldr     w3, [x2]
+        str     w3, [x1]            // what the image says: 'A'
+        add     w3, w3, #1
+        str     w3, [x2]
+        add     x20, x20, #1        // a register set before the start
+        mov     w4, #0x10
+        str     w4, [x1, #0x2c]     // UARTLCR_H
+        ldr     w0, =0x84000009
+        hvc     #0
+        .data
+count:  .word   65
+"""
+
+
+def test_a_reset_is_a_new_start():
+    machine = make(BOOT)
+    machine.cpu.set_x(20, 5)
+    assert machine.run(max_cycles=37).reason is StopReason.MAX_CYCLES
+    assert (b"AAAA", 37, 37) == (machine.console.output, machine.cpu.cycles, machine.cpu.retired)
+    machine.run(max_cycles=6)
+    assert (6, b"AAAA") == (machine.cpu.gpr[20], machine.console.output)
+    machine.run(max_cycles=1)
+    assert (machine.resolve("_start"), 5, 44) == (machine.cpu.pc, machine.cpu.gpr[20], machine.cpu.cycles)
+    assert (0, 65) == (machine.memory.read(0x0900_002C, 4), machine.memory.read(machine.resolve("count"), 4))
+
+
+# --- building and loading
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"el": 3, "max_el": 2}, "no machine starts at EL3 with EL2 as its highest level"),
+        ({"el": 4}, "no machine starts at EL4"),
+        ({"el": -1}, "no machine starts at EL-1"),
+        ({"el": 0, "max_el": 0}, "no machine starts at EL0 with EL0"),
+        ({"ram": 0}, "0x0 bytes of RAM"),
+        ({"ram": 1000}, "0x3e8 bytes of RAM: want a multiple of 0x1000"),
+        ({"ram": 1 << 48}, "0x1000000000000 bytes of RAM"),
+    ],
+)
+def test_machines_that_cannot_be_built(options, message):
+    with pytest.raises(MachineError, match=message):
+        Machine(**options)
+
+
+@pytest.mark.parametrize(
+    ("el", "max_el", "highest"), [(0, None, 1), (1, None, 1), (2, None, 2), (3, None, 3), (0, 3, 3), (1, 2, 2)]
+)
+def test_the_highest_level(el, max_el, highest):
+    machine = Machine(el=el, max_el=max_el)
+    assert (el, highest) == (machine.cpu.pstate.el, machine.cpu.max_el)
+
+
+@pytest.mark.parametrize("address", [0, RAM_BASE - 4, RAM_BASE + 0xFFFC, RAM_BASE + 0x10000, 1 << 50])
+def test_a_program_that_does_not_fit(address):
+    machine = Machine(ram=0x10000)
+    inside = Segment(RAM_BASE, b"inside")
+    with pytest.raises(AArch64Error, match=f"program at {address:#x}.* does not fit into RAM at 0x40000000"):
+        machine.load(Image((inside, Segment(address, bytes(8))), entry=RAM_BASE))
+    assert bytes(6) == machine.memory.read_bytes(RAM_BASE, 6)
+
+
+def test_loading_clears_what_the_program_leaves_zero():
+    machine = Machine(ram=0x10000)
+    machine.memory.write_bytes(RAM_BASE, b"\xff" * 0x5000)
+    machine.load(Image((Segment(RAM_BASE + 0x800, b"data", size=0x3800),), entry=RAM_BASE))
+    expected = b"\xff" * 0x800 + b"data" + bytes(0x37FC) + b"\xff" * 0x1000
+    assert expected == machine.memory.read_bytes(RAM_BASE, 0x5000)
+
+
+def test_addresses_are_told_with_their_symbols():
+    machine = make(COUNT_DOWN)
+    again = machine.resolve("again")
+    assert f"{again:#x} (again)" == machine.locate(again)
+    assert f"{again + 4:#x} (again+0x4)" == machine.locate(again + 4)
+    assert machine.locate(0x200) == "0x200"
+
+
+def test_semihosting_has_its_heap_behind_the_program():
+    machine = make(
+        "mov x0, #0x16\nadr x1, block\nhlt #0xf000\nb .\n.balign 8\nblock: .quad words\n.bss\nwords: .space 40"
+    )
+    machine.run(max_cycles=3)
+    words = [machine.memory.read(machine.resolve("words") + 8 * index, 8) for index in range(4)]
+    base = (machine.resolve("words") + 40 + 15) & ~15
+    assert [base, machine.ram_end, machine.ram_end, base] == words
+
+
+def test_unaligned_accesses_are_a_choice():
+    source = "mov x1, #0x40000000\nldr x0, [x1, #1]\nb ."
+    assert make(source).run().message.startswith("data abort, read, alignment fault at 0x40000001")
+    assert make(source, unaligned=True).run().message.startswith("branch to itself")
