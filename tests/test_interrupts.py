@@ -255,7 +255,7 @@ def test_an_interrupt_never_goes_down_and_looking_changes_nothing(el, scr, eel2,
 
 
 def test_the_table_of_physical_interrupts_is_whole():
-    """Every combination has a row, but for Secure state without EEL2, where HCR_EL2 has no effect, and TGE, which routes."""
+    """Every combination has a row; without EL2 in Secure state, and under TGE, some bits have no effect."""
     stated = {state for state, _, _ in physical_rows()}
     for ns, eel2, scr_route, tge, hcr_route in product((0, 1), repeat=5):
         without_el2 = not ns and not eel2
