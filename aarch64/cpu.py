@@ -16,7 +16,7 @@ from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
 from aarch64.lines import Line
-from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, SIZE_SHIFT, Memory
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
 from aarch64.registers import SP, ZR
@@ -200,7 +200,7 @@ class Cpu:
         page = self.memory.pages.get(address >> PAGE_SHIFT)
         if page is None or address & (size - 1) or size == 16:
             return data_path.load(self, address, size, access)
-        return page.views[size][(address & PAGE_OFFSET) >> SIZE_SHIFT[size]]
+        return page.views[size][(address & PAGE_OFFSET) // size]
 
     def store(self, address: Bits, size: int, value: Bits, access: Access = Access.NORMAL) -> None:
         """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
@@ -208,7 +208,7 @@ class Cpu:
         if page is None or address & (size - 1) or size == 16:
             data_path.store(self, address, size, value, access)
         else:
-            page.views[size][(address & PAGE_OFFSET) >> SIZE_SHIFT[size]] = value
+            page.views[size][(address & PAGE_OFFSET) // size] = value
         if self.store_log is not None:
             self.store_log.append((address, size, value))
 
@@ -219,7 +219,7 @@ class Cpu:
         if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
             return data_path.load_pair(self, address, size, access)
         view = page.views[size]
-        index = offset >> SIZE_SHIFT[size]
+        index = offset // size
         return view[index], view[index + 1]
 
     def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = Access.NORMAL) -> None:
@@ -230,7 +230,7 @@ class Cpu:
             data_path.store_pair(self, address, size, first, second, access)
         else:
             view = page.views[size]
-            index = offset >> SIZE_SHIFT[size]
+            index = offset // size
             view[index] = first
             view[index + 1] = second
         if self.store_log is not None:

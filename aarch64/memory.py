@@ -17,9 +17,6 @@ PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 PAGE_OFFSET = PAGE_SIZE - 1
 
-SIZE_SHIFT = {1: 0, 2: 1, 4: 2, 8: 3}
-"""log2 of each access size."""
-
 
 class BusError(Exception):
     """Nothing answers at a physical address: an external abort for the guest."""

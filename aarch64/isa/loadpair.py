@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.bits import Bits, sign_extend
+from aarch64.bits import sign_extend
 from aarch64.isa.addressing import ADDRESS_MASK
 from aarch64.isa.definition import Group, Trait
 
@@ -37,17 +37,13 @@ class Pair:
         return self.mnemonic.upper()
 
     def encoding(self, mode: str) -> str:
-        """The pattern, given its bits 24 to 22."""
+        """The pattern, given its bits 25 to 22."""
         return f"{self.opc} 101 0 {mode} imm7:s7 rt2:5 rn:5 rt:5"
 
     def asm(self, address: str) -> str:
         """The syntax, given that of the address."""
         registers = f"{self.mnemonic} {{rt:{self.register}}}, {{rt2:{self.register}}}, "
         return registers + address.replace("size", str(self.size))
-
-    def extend(self, value: Bits) -> Bits:
-        """The register's value for an element loaded."""
-        return sign_extend(value, 32) if self.is_signed else value
 
 
 OFFSET = "[{rn:XSP}{imm7:offset(size)}]"
@@ -57,34 +53,35 @@ PRE_INDEX = "[{rn:XSP}, {imm7:index(size)}]!"
 
 def _define_load(pair: Pair) -> None:
     """The offset, post-indexed and pre-indexed forms of a load."""
-    size, extend = pair.size, pair.extend
+    size, is_signed = pair.size, pair.is_signed
     _define_load_offset(pair, "010 1")
 
     @insn(pair.title, pair.encoding("001 1"), asm=pair.asm(POST_INDEX), traits=Trait.LOADS)
     def load_pair_post_index(cpu: Cpu, imm7: int, rt2: int, rn: int, rt: int) -> None:
         address = cpu.base(rn)
         first, second = cpu.load_pair(address, size)
-        cpu.set_x(rt2, extend(second))
-        cpu.set_x(rt, extend(first))
+        cpu.set_x(rt2, sign_extend(second, 32) if is_signed else second)
+        cpu.set_x(rt, sign_extend(first, 32) if is_signed else first)
         cpu.set_xsp(rn, (address + imm7 * size) & ADDRESS_MASK)
 
     @insn(pair.title, pair.encoding("011 1"), asm=pair.asm(PRE_INDEX), traits=Trait.LOADS)
     def load_pair_pre_index(cpu: Cpu, imm7: int, rt2: int, rn: int, rt: int) -> None:
         address = (cpu.base(rn) + imm7 * size) & ADDRESS_MASK
         first, second = cpu.load_pair(address, size)
-        cpu.set_x(rt2, extend(second))
-        cpu.set_x(rt, extend(first))
+        cpu.set_x(rt2, sign_extend(second, 32) if is_signed else second)
+        cpu.set_x(rt, sign_extend(first, 32) if is_signed else first)
         cpu.set_xsp(rn, address)
 
 
 def _define_load_offset(pair: Pair, mode: str) -> None:
-    size, extend = pair.size, pair.extend
+    size, is_signed = pair.size, pair.is_signed
 
     @insn(pair.title, pair.encoding(mode), asm=pair.asm(OFFSET), traits=Trait.LOADS)
     def load_pair_offset(cpu: Cpu, imm7: int, rt2: int, rn: int, rt: int) -> None:
-        first, second = cpu.load_pair((cpu.base(rn) + imm7 * size) & ADDRESS_MASK, size)
-        cpu.set_x(rt2, extend(second))
-        cpu.set_x(rt, extend(first))
+        address = (cpu.base(rn) + imm7 * size) & ADDRESS_MASK
+        first, second = cpu.load_pair(address, size)
+        cpu.set_x(rt2, sign_extend(second, 32) if is_signed else second)
+        cpu.set_x(rt, sign_extend(first, 32) if is_signed else first)
 
 
 def _define_store(pair: Pair) -> None:

@@ -25,7 +25,8 @@ REGISTER_OFFSET = "{size} 111 0 00 {opc} 1 rm:5 option:3 s:1 10 rn:5 rt:5"
 
 
 def _define_load(transfer: Transfer) -> None:
-    size, scale, extend = transfer.size, transfer.scale, transfer.extend
+    size, scale = transfer.size, transfer.scale
+    extend, is_signed = transfer.extend, transfer.is_signed
     bits = {"size": transfer.size_field, "opc": transfer.opc}
     immediate, start = transfer.title("LDR") + " (immediate)", f"ldr{transfer.suffix} {{rt:{transfer.register}}}"
 
@@ -36,18 +37,21 @@ def _define_load(transfer: Transfer) -> None:
         traits=Trait.LOADS,
     )
     def load_unsigned_offset(cpu: Cpu, imm12: int, rn: int, rt: int) -> None:
-        cpu.set_x(rt, extend(cpu.load((cpu.base(rn) + imm12 * size) & ADDRESS_MASK, size)))
+        value = cpu.load((cpu.base(rn) + imm12 * size) & ADDRESS_MASK, size)
+        cpu.set_x(rt, extend(value) if is_signed else value)
 
     @insn(immediate, POST_INDEX.format(**bits), asm=start + ", [{rn:XSP}], {imm9:index}", traits=Trait.LOADS)
     def load_post_index(cpu: Cpu, imm9: int, rn: int, rt: int) -> None:
         address = cpu.base(rn)
-        cpu.set_x(rt, extend(cpu.load(address, size)))
+        value = cpu.load(address, size)
+        cpu.set_x(rt, extend(value) if is_signed else value)
         cpu.set_xsp(rn, (address + imm9) & ADDRESS_MASK)
 
     @insn(immediate, PRE_INDEX.format(**bits), asm=start + ", [{rn:XSP}, {imm9:index}]!", traits=Trait.LOADS)
     def load_pre_index(cpu: Cpu, imm9: int, rn: int, rt: int) -> None:
         address = (cpu.base(rn) + imm9) & ADDRESS_MASK
-        cpu.set_x(rt, extend(cpu.load(address, size)))
+        value = cpu.load(address, size)
+        cpu.set_x(rt, extend(value) if is_signed else value)
         cpu.set_xsp(rn, address)
 
     @insn(
@@ -59,7 +63,8 @@ def _define_load(transfer: Transfer) -> None:
     )
     def load_register_offset(cpu: Cpu, rm: int, option: int, s: int, rn: int, rt: int) -> None:
         offset = extend_value(cpu.x(rm), option, s * scale, 64)
-        cpu.set_x(rt, extend(cpu.load((cpu.base(rn) + offset) & ADDRESS_MASK, size)))
+        value = cpu.load((cpu.base(rn) + offset) & ADDRESS_MASK, size)
+        cpu.set_x(rt, extend(value) if is_signed else value)
 
 
 def _define_store(transfer: Transfer) -> None:
