@@ -9,6 +9,7 @@ An instruction's line is: cycle, PSTATE.EL and .SP, PC, word, disassembly (branc
 what it changed: registers by their new values, PSTATE as one word of condition flags and one of masks, memory as
 [address]:bytes=value. An instruction that ends in an exception changes nothing. A line with `exception` is for one that
 was taken in that cycle: what it is, in words, where from and to, and the registers it set. Cycles of waiting have none.
+What an instruction wrote to ELR_ELx, SPSR_ELx, ESR_ELx or FAR_ELx, and an interrupt at once overwrote, is not shown.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aarch64 import pmu
 from aarch64.exceptions import ExceptionClass, Vector
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode, disassemble
+from aarch64.pstate import PState
 from aarch64.syndrome import describe_taken
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
     from aarch64.exceptions import Taken
     from aarch64.interpreter import Interpreter
-    from aarch64.pstate import PState
 
 _CHANGES_SYSREGS = Trait.WRITES_SYSREG | Trait.RAISES
 _WITH_FAR = (ExceptionClass.INSTRUCTION_ABORT, ExceptionClass.DATA_ABORT, ExceptionClass.PC_ALIGNMENT)
@@ -41,9 +43,9 @@ class _Pending:
     cycle: int
     head: str
     gpr: list[int]
-    banked: dict[str, int]
     pstate: dict[str, str]
-    sysregs: Mapping[str, int] | None
+    registers: dict[str, int]
+    writes_system: bool
 
 
 def _mode(pstate: PState) -> str:
@@ -62,11 +64,13 @@ def _pstate_words(pstate: PState) -> dict[str, str]:
     }
 
 
-def _banked(cpu: Cpu) -> dict[str, int]:
-    """SP_ELx, ELR_ELx and SPSR_ELx by name."""
-    values = {f"sp_el{el}": value for el, value in enumerate(cpu.sp_el)}
+def _registers(cpu: Cpu, *, with_system: bool) -> dict[str, int]:
+    """SP_ELx, ELR_ELx and SPSR_ELx by name, and where asked for all other system registers."""
+    values = {name.lower(): value for name, value in cpu.sysregs.items() if name != pmu.SINCE} if with_system else {}
+    values |= {f"sp_el{el}": value for el, value in enumerate(cpu.sp_el)}
     values |= {f"elr_el{el}": value for el, value in enumerate(cpu.elr) if el}
-    return values | {f"spsr_el{el}": value for el, value in enumerate(cpu.spsr) if el}
+    values |= {f"spsr_el{el}": value for el, value in enumerate(cpu.spsr) if el}
+    return values
 
 
 def _changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -112,44 +116,42 @@ class Trace:
         self._finish()
         head = f"{cpu.cycles} {_mode(cpu.pstate)} {pc:#018x} {word:08x} {disassemble(word, pc)}"
         decoded = decode(word)
-        writes_sysregs = decoded is not None and decoded.definition.traits & _CHANGES_SYSREGS
-        self._pending = _Pending(
-            cpu.cycles,
-            head,
-            list(cpu.gpr),
-            _banked(cpu),
-            _pstate_words(cpu.pstate),
-            dict(cpu.sysregs) if writes_sysregs else None,
-        )
+        writes_system = decoded is not None and bool(decoded.definition.traits & _CHANGES_SYSREGS)
+        registers = _registers(cpu, with_system=writes_system)
+        self._pending = _Pending(cpu.cycles, head, list(cpu.gpr), _pstate_words(cpu.pstate), registers, writes_system)
 
     def _taken(self, taken: Taken) -> None:
         if self._pending is not None and self._pending.cycle == taken.cycle:
             self._write(self._pending.head + "\n")
             self._pending = None
-        self._finish()
+        self._finish(taken)
         self._write(exception_line(taken, _mode(self._cpu.pstate)) + "\n")
 
     # --- the line of an instruction that has retired
 
-    def _finish(self) -> None:
+    def _finish(self, interrupt: Taken | None = None) -> None:
+        """Write the line of the instruction before; `interrupt` is what was taken since."""
         pending, self._pending = self._pending, None
         if pending is not None:
-            changes = " ".join(self._changes(pending))
+            changes = " ".join(self._changes(pending, interrupt))
             self._write(f"{pending.head} | {changes}\n" if changes else f"{pending.head}\n")
         if self._cpu.store_log:
             self._cpu.store_log.clear()
 
-    def _changes(self, pending: _Pending) -> Iterator[str]:
+    def _changes(self, pending: _Pending, interrupt: Taken | None) -> Iterator[str]:
         cpu = self._cpu
+        pstate, hidden = cpu.pstate, frozenset[str]()
+        if interrupt is not None:
+            pstate = PState.from_spsr(interrupt.spsr)
+            hidden = frozenset(f"{name}_el{interrupt.target_el}" for name in ("elr", "spsr", "esr", "far"))
         for number in range(31):
             if cpu.gpr[number] != pending.gpr[number]:
                 yield f"x{number}={cpu.gpr[number]:#x}"
-        for name, value in _changed(pending.banked, _banked(cpu)):
-            yield f"{name}={value:#x}"
-        for name, text in _changed(pending.pstate, _pstate_words(cpu.pstate)):
+        for name, text in _changed(pending.pstate, _pstate_words(pstate)):
             yield f"{name}={text}"
-        if pending.sysregs is not None:
-            for name, value in _changed(pending.sysregs, cpu.sysregs):
-                yield f"{name.lower()}={value:#x}"
+        registers = _changed(pending.registers, _registers(cpu, with_system=pending.writes_system))
+        for name, value in registers:
+            if name not in hidden:
+                yield f"{name}={value:#x}"
         for address, size, value in cpu.store_log or ():
             yield f"[{address:#018x}]:{size}={value:#x}"

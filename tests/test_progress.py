@@ -110,8 +110,8 @@ LOST = [
         {},
         5,
         (
-            "branch to itself at 0x40000a00 (vectors+0x200), EL1: no interrupt can end it; it is the vector of SVC #0x1 "
-            "from 0x40000008 (_start+0x8), EL1"
+            "branch to itself at 0x40000a00 (vectors+0x200), EL1: no interrupt can end it; it is the vector of "
+            "SVC #0x1 from 0x40000008 (_start+0x8), EL1"
         ),
     ),
     # a timer that is masked, or off, helps nobody
