@@ -383,10 +383,13 @@ class Computed:
 
 
 def bit_pattern(value: int, width: int) -> int | None:
-    """The `width` bits (32 or 64) of a value written unsigned, signed, or sign-extended to 64 bits; None: too large."""
+    """The `width` bits (32 or 64) that are meant by a value, or by its inverse where it is negative; None: too many.
+
+    A negative value may also be written as the 64 bits of its sign extension.
+    """
     if mask(63) < value <= mask(64):
         value -= 1 << 64
-    return value & mask(width) if -(1 << (width - 1)) <= value <= mask(width) else None
+    return value & mask(width) if -1 <= value >> width <= 0 else None
 
 
 def width_of(fields: Fields) -> int:
