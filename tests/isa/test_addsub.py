@@ -140,7 +140,7 @@ UNALLOCATED = [
     0x8B223420,  # add x0, x1, w2, uxth #5
     0xCB62E020,  # option 011, bit 22 set
     0x9A020420,  # adc with bit 10 set
-    0x91800020,  # add immediate, sh 10
+    0xB1800020,  # adds immediate, bit 23 set
 ]
 
 
