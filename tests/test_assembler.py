@@ -1,5 +1,6 @@
 """The assembler: layout, directives, literal pools and errors; bytes as the GNU assembler makes them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -175,6 +176,26 @@ def test_the_examples_assemble_to_the_bytes_of_gnu_as(path, tmp_path):
     assert_as_gnu(path.read_text(), tmp_path)
 
 
+@pytest.mark.parametrize("level", ["-O2", "-Os", "-O3"])
+@pytest.mark.parametrize("name", ["lz", "printf", "queens", "sha256", "sort_search"])
+def test_what_gcc_writes_assembles_to_the_bytes_of_gnu_as(name, level, tmp_path):
+    """Whole C programs in one unit, without what a linker would have to sort or merge."""
+    unit = "".join(f'#include "{PROGRAMS / part}"\n' for part in ("runtime/string.c", "runtime/io.c", f"{name}.c"))
+    (tmp_path / "unit.c").write_text(f"{unit}void exit(int status) {{ for (;;) (void)status; }}")
+    gnu_as.compile_c(
+        tmp_path, level, "-fno-merge-constants", "-fno-reorder-functions", f"-I{PROGRAMS / 'runtime'}", "unit.c"
+    )
+    # The Arm ARM has no UXTW; GNU as takes it for MOV, LLVM and this assembler for UBFX, to the same effect.
+    source = re.sub(r"uxtw\tx(\d+), w(\d+)", r"mov\tw\1, w\2", (tmp_path / "unit.s").read_text())
+    assert_as_gnu(source, tmp_path)
+
+
+def test_names_defined_by_later_names_are_evaluated_once():
+    powers = [f"n{index} = {' + '.join([f'n{index + 1}'] * 16)}" for index in range(8)]
+    image = assemble_source("\n".join([".quad n0", *powers, "n8 = 1"]))
+    assert image.segments[0].data == (16**8).to_bytes(8, "little")
+
+
 def test_layout_entry_and_symbols():
     image = assemble_source(
         """
@@ -211,6 +232,12 @@ def test_data_in_code_is_known():
     assert [image.is_code(BASE + at) for at in (0, 4, 8, 12, 16)] == [True, False, False, True, False]
 
 
+FORWARD_CHAIN = "\n".join([".word n0", *(f"n{index} = n{index + 1}" for index in range(100)), "n100 = 1"])
+NESTED_CHAIN = "\n".join(
+    [".word n0", *(f"n{index} = {'(' * 50}n{index + 1}{')' * 50}" for index in range(8)), "n8 = 1"]
+)
+
+
 @pytest.mark.parametrize(
     ("source", "message", "column"),
     [
@@ -228,6 +255,8 @@ def test_data_in_code_is_known():
         ("same: .byte 1\n.equ same, 3", "same is a label, defined in line 2", 6),
         (".equ same, 3\nsame:", "same is already defined by .equ", 1),
         ("a = b\nb = a\n.word a", "'b' is defined by itself", 5),
+        (FORWARD_CHAIN, "'n8' is at the end of more than 8 names defined by the next one", 7),
+        (NESTED_CHAIN, "too deeply nested", 7),
         (".byte 256", "0x100 does not fit 8 bits", 7),
         (".byte 1,,2", "expected a value", 9),
         (".hword -32769", "-0x8001 does not fit 16 bits", 8),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from aarch64.assembler.sections import Section
     from aarch64.assembler.source import Piece
 
+_MAX_CHAIN = 8
+
 
 @attrs.frozen
 class Place:
@@ -119,11 +121,17 @@ class Symbols:
             return self._placed(value)
         if name in self._resolving:
             raise ExpressionError(f"{name!r} is defined by itself")
+        if len(self._resolving) >= _MAX_CHAIN:
+            raise ExpressionError(f"{name!r} is at the end of more than {_MAX_CHAIN} names defined by the next one")
         self._resolving.add(name)
         try:
-            return self._value(value.expression, value.place)
+            found = self._value(value.expression, value.place)
+        except RecursionError as error:
+            raise ExpressionError("too deeply nested") from error
         finally:
             self._resolving.discard(name)
+        self._values[name] = found
+        return found
 
     def _placed(self, value: Value) -> Value:
         if self.placed and isinstance(value, Address):

@@ -45,6 +45,12 @@ def data(source: str, directory: Path) -> bytes:
     return (directory / "data.bin").read_bytes()
 
 
+def compile_c(directory: Path, *arguments: str) -> None:
+    """Let gcc write assembly (`NAME.s`) for a C file, as the examples are compiled."""
+    options = "-std=gnu11 -ffreestanding -fno-pie -mgeneral-regs-only -mno-outline-atomics -fno-stack-protector"
+    _run(directory, "gcc", "-S", *options.split(), *arguments)
+
+
 def _run(directory: Path, tool: str, *arguments: str) -> None:
     done = subprocess.run(
         [f"aarch64-linux-gnu-{tool}", *arguments], cwd=directory, capture_output=True, text=True, check=False
