@@ -426,7 +426,7 @@ tests:
 // Virtual interrupts: taken to EL1, at once when PSTATE lets them.
         try     "nop; mov x0, #1", "EL1h - DAIF", hcr="+ VI + IMO"
         try     "nop; mov x0, #1", "EL1t - DAIF", hcr="+ VF + FMO"
-        try     "nop; mov x0, #1", "EL0t - DAIF", hcr="+ VI + VF + IMO + FMO"
+        try     "nop; mov x0, #1", "EL0t - DAIF", hcr="+ VI + IMO"
         try     "nop; mov x0, #1", EL1h, hcr="+ VI + VF + IMO + FMO"
         try     "nop; mov x0, #1", "EL1h - DAIF", hcr="+ VI + VF"
         try     "mov x0, #1; msr daifclr, #2; mov x0, #2", EL1h, hcr="+ VI + IMO"

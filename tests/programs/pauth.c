@@ -62,9 +62,9 @@ static const uint64_t TRANSLATIONS[] = {
     T0SZ(25) | T1SZ(16) | TG1_4K | TBI0 | TBID0,
 };
 
-/* In the lower half, in the upper half, with a tag, and not canonical at all. */
+/* In the lower half, in the upper half, with a tag, and two that are not canonical. */
 static const uint64_t POINTERS[] = {
-    0x0000000040100000, 0xffffffffff081234, 0x5a00007fffff0008, 0x0123456789abcdef, 0xfb623599da6e8127,
+    0x0000000040100000, 0xffffffffff081234, 0x5a00007fffff0008, 0x0123456789abcdef, 0xfbe23599da6e8127,
 };
 
 static const uint64_t MODIFIERS[] = {0, 0x477d469dec0b8762};
