@@ -27,15 +27,14 @@ def identify(definition: Definition) -> str:
 def test_recording_does_what_executing_does(definition: Definition) -> None:
     rng = random.Random(definition.pattern.text)
     draw = draw_addressed_state if definition.traits & MEMORY else draw_state
+    recorded, executed = make_cpu(random.Random(0)), make_cpu(random.Random(0))
     for fields in samples(definition, FIELD_SAMPLES):
-        seed = rng.getrandbits(32)
         for state in [draw(rng) for _ in range(STATES)]:
-            recorded, executed = make_cpu(random.Random(seed)), make_cpu(random.Random(seed))
             set_state(recorded, state)
             set_state(executed, state)
             recording = record(definition, fields, recorded)
-            expected = outcome(executed, lambda fields=fields, cpu=executed: execute(definition, fields, cpu))
-            actual = outcome(recorded, lambda recording=recording, cpu=recorded: replay(recording, cpu))
+            expected = outcome(executed, lambda fields=fields: execute(definition, fields, executed))
+            actual = outcome(recorded, lambda recording=recording: replay(recording, recorded))
             assert expected == actual, (fields, state)
 
 
@@ -153,16 +152,15 @@ def test_pc_relative_is_what_depends_on_the_address(definition: Definition) -> N
     """Registers and memory only: every branch and every link depends on the address by its nature."""
     rng = random.Random(0)
     differs = False
+    here, there = make_cpu(random.Random(0)), make_cpu(random.Random(0))
     for fields in samples(definition, FIELD_SAMPLES):
-        outcomes = []
         state = draw_addressed_state(rng)
-        for pc in (RAM + 0x1000, RAM + 0x3000):
-            cpu = make_cpu(random.Random(0))
+        left = []
+        for cpu, pc in ((here, RAM + 0x1000), (there, RAM + 0x3000)):
             set_state(cpu, state, pc)
-            left = outcome(cpu, lambda fields=fields, cpu=cpu: execute(definition, fields, cpu))
-            left["next_pc"] -= pc
-            outcomes.append(left)
-        differs |= outcomes[0] != outcomes[1]
+            left.append(outcome(cpu, lambda fields=fields, cpu=cpu: execute(definition, fields, cpu)))
+            left[-1]["next_pc"] -= pc
+        differs |= left[0] != left[1]
     if not definition.traits & (Trait.BRANCHES | Trait.PREFETCHES):  # a prefetch leaves nothing to see
         assert differs == bool(definition.traits & Trait.PC_RELATIVE)
 
