@@ -19,6 +19,7 @@ _WORD_SIZE = 4
 
 
 @click.command(
+    short_help="Assemble instructions and print their words.",
     no_args_is_help=True,
     epilog=console.examples(
         "a64 asm 'add x0, x1, x2, lsl #3'",

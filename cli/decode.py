@@ -24,6 +24,7 @@ _NAME_WIDTH = 10
 
 
 @click.command(
+    short_help="Explain one instruction, field by field.",
     no_args_is_help=True,
     epilog=console.examples("a64 decode 0x8b020c20", "a64 decode 'ldr x0, [x1, #8]!'"),
 )

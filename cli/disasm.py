@@ -37,6 +37,7 @@ class Row:
 
 
 @click.command(
+    short_help="Disassemble a program, or words.",
     no_args_is_help=True,
     epilog=console.examples(
         "a64 disasm program.elf",

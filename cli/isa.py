@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="List the instructions, and which are implemented.",
     epilog=console.examples(
         "a64 isa                           everything, with totals by group",
         "a64 isa 'ADD (*'                  the titles that begin so",
         "a64 isa --feature LSE --totals    how many instructions FEAT_LSE brings",
         "a64 isa --unsupported --json      what is not implemented, and why",
-    )
+    ),
 )
 @click.argument("pattern", required=False)
 @click.option("--group", metavar="NAME", help="Only groups whose title contains NAME.")

@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -387,6 +388,24 @@ def test_output_into_a_closed_pipe_is_no_traceback():
     command = f"{shlex.quote(sys.executable)} -c \"from cli.main import main; main(prog_name='a64')\" isa | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+
+
+def test_interrupting_a_command_is_one_line_and_status_130():
+    code = "from cli.main import main; main(prog_name='a64')"
+    with subprocess.Popen(
+        [sys.executable, "-u", "-c", code, "disasm", "--words", "-"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        running.stdin.write("91000420\n" * 2000)  # more than is read ahead: the first lines come back
+        running.stdin.flush()
+        assert running.stdout.readline() == "add x0, x1, #1\n"
+        running.send_signal(signal.SIGINT)
+        _, error = running.communicate(timeout=60)
+    assert (running.returncode, error) == (130, "a64: interrupted\n")
 
 
 def test_colour_is_for_terminals_only():
