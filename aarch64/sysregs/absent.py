@@ -27,7 +27,6 @@ ABSENT: Mapping[str, str] = {
     r"RGSR_EL1|GCR_EL1|TFSR\w*|GMID_EL1|TCO": "FEAT_MTE is not modelled",
     r"ZCR_EL\d+": "FEAT_SVE is not modelled",
     r"SMPRI_EL1|SMPRIMAP_EL2|SMCR_EL\d+|SMIDR_EL1|SVCR|TPIDR2_EL0": "FEAT_SME is not modelled",
-    r"FPCR|FPSR": "floating point is not modelled",
     r"ICC_.*|ICH_.*": "there is no interrupt controller: devices and timers drive the CPU's inputs",
     r"ERRSELR_EL1|ERX.*": "there are no error records (ERRIDR_EL1.NUM is 0)",
     r"PMS\w+_EL\d+|PMB\w+_EL1": "FEAT_SPE: there is no statistical profiling",

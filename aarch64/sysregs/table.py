@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from aarch64 import pmu
-from aarch64.sysregs import absent, control, debug, identification, performance, state, timer
+from aarch64.sysregs import absent, control, debug, floating_point, identification, performance, state, timer
 from aarch64.sysregs.record import Config, SysReg
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aarch64.features import Feature
 
-AREAS = (identification, control, state, debug, timer, performance)
+AREAS = (identification, control, state, debug, timer, performance, floating_point)
 
 TABLE: Mapping[int, SysReg] = MappingProxyType(
     {register.encoding: register for area in AREAS for register in area.REGISTERS}

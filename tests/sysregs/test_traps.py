@@ -2,6 +2,7 @@
 
 import pytest
 
+from aarch64.errors import UnsupportedState
 from aarch64.exceptions import ArchException, ExceptionClass
 from aarch64.features import Feature
 from aarch64.sysregs import names
@@ -253,7 +254,7 @@ def test_registers_of_a_feature_that_is_absent_are_undefined(feature, name):
     assert 0 == take(make_cpu(el=3, without=[feature], **state), f"mrs x0, {name}").ec
 
 
-@pytest.mark.parametrize("name", ["TRCPRGCTLR", "ZCR_EL1", "TTBR1_EL2", "SCTLR_EL12", "ICC_PMR_EL1", "FPCR", "RNDR"])
+@pytest.mark.parametrize("name", ["TRCPRGCTLR", "ZCR_EL1", "TTBR1_EL2", "SCTLR_EL12", "ICC_PMR_EL1", "RNDR"])
 def test_what_is_absent_is_undefined_at_every_level(name):
     for el in range(4):
         assert 0 == take(make_cpu(el=el), f"mrs x0, {name}").ec
@@ -300,3 +301,10 @@ def test_floating_point_traps(el, fpen, settings, expected):
         if exception.ec is ExceptionClass.FP_ACCESS:
             assert 0x07 << 26 | 1 << 25 | 1 << 24 | 0xE << 20 == cpu.sysregs[f"ESR_EL{cpu.pstate.el}"]
     assert expected == actual
+
+
+@pytest.mark.parametrize("text", ["mrs x0, FPCR", "mrs x0, FPSR", "msr FPCR, x0", "msr FPSR, x0"])
+def test_floating_point_registers_are_trapped_and_else_stop_the_machine(text):
+    assert ExceptionClass.FP_ACCESS is take(make_cpu(el=1), text).ec
+    with pytest.raises(UnsupportedState, match=r"floating point is not modelled: FP.R accessed at 0x40001000"):
+        take(make_cpu(el=1, CPACR_EL1=0b11 << 20), text)
