@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from aarch64.assembler import assemble_source as assemble_source
     from aarch64.cpu import Cpu as Cpu
-    from aarch64.cpu import Line as Line
     from aarch64.errors import AArch64Error as AArch64Error
     from aarch64.exceptions import ExceptionClass as ExceptionClass
     from aarch64.exceptions import Taken as Taken
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from aarch64.isa.table import assemble as assemble
     from aarch64.isa.table import decode as decode
     from aarch64.isa.table import disassemble as disassemble
+    from aarch64.lines import Line as Line
     from aarch64.loader import load_program as load_program
     from aarch64.machine import Machine as Machine
     from aarch64.stop import Stop as Stop
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "assemble_source": "assembler",
     "Cpu": "cpu",
-    "Line": "cpu",
+    "Line": "lines",
     "AArch64Error": "errors",
     "ExceptionClass": "exceptions",
     "Taken": "exceptions",

@@ -15,7 +15,6 @@ from aarch64.bits import Bits, mask
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
-from aarch64.lines import Line
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
@@ -24,6 +23,8 @@ from aarch64.sysregs import reset_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from aarch64.lines import Line
 
 _MASK64 = mask(64)
 _MASKS = tuple(mask(width) for width in range(65))
