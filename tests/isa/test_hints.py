@@ -156,11 +156,22 @@ def test_not_trapped(text, el, sysregs):
 
 
 @pytest.mark.parametrize(
-    ("text", "sctlr", "is_trapped"),
-    [("wfi", SCTLR_NTWI, False), ("wfi", SCTLR_NTWE, True), ("wfe", SCTLR_NTWE, False), ("wfe", SCTLR_NTWI, True)],
+    ("text", "el", "sysregs", "is_trapped"),
+    [
+        ("wfi", 0, {"SCTLR_EL1": SCTLR_NTWI}, False),
+        ("wfi", 0, {"SCTLR_EL1": SCTLR_NTWE}, True),
+        ("wfe", 0, {"SCTLR_EL1": SCTLR_NTWE}, False),
+        ("wfe", 0, {"SCTLR_EL1": SCTLR_NTWI}, True),
+        ("wfi", 1, {"HCR_EL2": HCR_TWI}, True),
+        ("wfi", 1, {"HCR_EL2": HCR_TWE}, False),
+        ("wfe", 1, {"HCR_EL2": HCR_TWI}, False),
+        ("wfe", 1, {"HCR_EL2": HCR_TWE}, True),
+        ("wfi", 2, {"SCR_EL3": SCR_TWE}, False),
+        ("wfe", 2, {"SCR_EL3": SCR_TWE}, True),
+    ],
 )
-def test_events_and_interrupts_have_their_own_trap(text, sctlr, is_trapped):
-    assert is_trapped == (syndrome(make_waiting_cpu(0, {"SCTLR_EL1": sctlr}), text) is not None)
+def test_events_and_interrupts_have_their_own_traps(text, el, sysregs, is_trapped):
+    assert is_trapped == (syndrome(make_waiting_cpu(el, sysregs), text) is not None)
 
 
 def test_what_does_not_wait_is_not_trapped():

@@ -80,10 +80,41 @@ def test_the_lowest_level(operation, text, el):
     assert (None if allowed else (el or 1, 0, 0)) == syndrome(cpu, text)
 
 
-@pytest.mark.parametrize(("operation", "text"), NAMED, ids=[text for _, text in NAMED])
-def test_undefined_without_its_features(operation, text):
-    for feature in operation.features:
-        assert (3, 0, 0) == syndrome(make_cpu(el=3, without={feature}, **FREE), text)
+BRINGING = (
+    Feature.DPB, Feature.DPB2, Feature.PAN2, Feature.SPECRES, Feature.TLBIOS, Feature.TLBIRANGE, Feature.XS,
+)  # fmt: skip
+"""Features that bring operations."""
+
+
+@pytest.mark.parametrize(
+    ("text", "features"),
+    [
+        ("dc cvap, x1", {Feature.DPB}),
+        ("dc cvadp, x1", {Feature.DPB2}),
+        ("at s1e1rp, x1", {Feature.PAN2}),
+        ("cpp rctx, x1", {Feature.SPECRES}),
+        ("tlbi vae1os, x1", {Feature.TLBIOS}),
+        ("tlbi rvae1, x1", {Feature.TLBIRANGE}),
+        ("tlbi rvale3os, x1", {Feature.TLBIRANGE}),
+        ("tlbi ripas2e1is, x1", {Feature.TLBIRANGE}),
+        ("tlbi ipas2le1os, x1", {Feature.TLBIOS}),
+        ("tlbi vmalle1nxs", {Feature.XS}),
+        ("tlbi alle2osnxs", {Feature.XS, Feature.TLBIOS}),
+        ("tlbi rvaae1isnxs, x1", {Feature.XS, Feature.TLBIRANGE}),
+        ("tlbi vae1is, x1", set()),
+        ("dc civac, x1", set()),
+    ],
+)
+def test_undefined_without_any_of_its_features(text, features):
+    assert syndrome(make_cpu(el=3, **FREE), text) is None
+    for feature in BRINGING:
+        expected = (3, 0, 0) if feature in features else None
+        assert expected == syndrome(make_cpu(el=3, without={feature}, **FREE), text)
+
+
+@pytest.mark.parametrize("text", ["dc gva, x1", "dc cigdvac, x1", "tlbi paall", "tlbi rpaosnxs, x1"])
+def test_undefined_on_every_machine(text):
+    assert (3, 0, 0) == syndrome(make_cpu(el=3, **FREE), text)
 
 
 EL2_ONLY = ["tlbi alle2", "tlbi vae2is, x1", "tlbi rvale2osnxs, x1", "at s1e2r, x1", "at s1e2w, x1"]
