@@ -5,6 +5,7 @@ First level: the eleven most significant bits; then a short list, the most speci
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import attrs
@@ -12,7 +13,7 @@ import attrs
 from aarch64.isa.definition import Definition, DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from aarch64.isa.syntax import Fields
 
@@ -35,15 +36,27 @@ Bucket = tuple[tuple[int, int, Definition], ...]
 class Decoder:
     """Total decoding over 2^32 words.
 
+    `rare` gives more definitions, which are loaded when a word is none of the others; none of them may be a special
+    case of those.
+
     Raises:
         DefinitionError: two definitions overlap and neither says `specialises` of the other's title, or a
             `specialises` that holds of nothing.
     """
 
-    def __init__(self, definitions: Iterable[Definition]) -> None:
-        self.definitions = tuple(definitions)
-        self._buckets = _build(self.definitions)
-        _check_overlaps(self._buckets, self.definitions)
+    def __init__(self, definitions: Iterable[Definition], rare: Callable[[], Iterable[Definition]] = tuple) -> None:
+        self._common = tuple(definitions)
+        self._rare = rare
+        self._buckets = _checked(self._common)
+
+    @cached_property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Every definition, the rare ones last."""
+        return (*self._common, *self._rare())
+
+    @cached_property
+    def _all_buckets(self) -> tuple[Bucket, ...]:
+        return _checked(self.definitions)
 
     def decode(self, word: int) -> Decoded | None:
         """The definition and fields of `word`, None if it is unallocated.
@@ -53,12 +66,23 @@ class Decoder:
         """
         if not 0 <= word < 1 << 32:
             raise ValueError(f"{word:#x} is not a 32-bit word")
-        for mask, value, definition in self._buckets[word >> _INDEX_SHIFT]:
-            if word & mask == value:
-                fields = definition.extract(word)
-                if definition.accepts(fields):
-                    return Decoded(definition, word, fields)
-        return None
+        index = word >> _INDEX_SHIFT
+        return _find(self._buckets[index], word) or _find(self._all_buckets[index], word)
+
+
+def _find(bucket: Bucket, word: int) -> Decoded | None:
+    for mask, value, definition in bucket:
+        if word & mask == value:
+            fields = definition.extract(word)
+            if definition.accepts(fields):
+                return Decoded(definition, word, fields)
+    return None
+
+
+def _checked(definitions: tuple[Definition, ...]) -> tuple[Bucket, ...]:
+    buckets = _build(definitions)
+    _check_overlaps(buckets, definitions)
+    return buckets
 
 
 def _build(definitions: tuple[Definition, ...]) -> tuple[Bucket, ...]:

@@ -1,6 +1,6 @@
 """The instruction set: every definition, and the tools derived from them.
 
-To add a group of instructions, write its module and list it here.
+To add a group of instructions, write its module and list it here. What is not implemented is loaded when first needed.
 """
 
 from __future__ import annotations
@@ -86,10 +86,9 @@ GROUPS: tuple[Group, ...] = (
     authenticated_load.GROUP,
     udf.GROUP,
     sysreg_moves.GROUP,
-    unsupported.GROUP,
 )
 
-DECODER = Decoder(definition for group in GROUPS for definition in group)
+DECODER = Decoder((definition for group in GROUPS for definition in group), rare=unsupported.load)
 
 decode = DECODER.decode
 
@@ -131,7 +130,7 @@ def evaluate_number(text: str, position: int) -> int:
 @cache
 def _forms_by_mnemonic() -> Mapping[str, tuple[tuple[Form, Mapping[str, int]], ...]]:
     forms: dict[str, list[tuple[Form, Mapping[str, int]]]] = {}
-    for definition in DECODER.definitions:
+    for definition in (definition for group in GROUPS for definition in group):
         for form in definition.forms:
             for mnemonic, fixed in form.template.spellings().items():
                 forms.setdefault(mnemonic, []).append((form, fixed))
