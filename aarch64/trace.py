@@ -1,9 +1,10 @@
 """A trace: one line for each instruction and for each exception, in a format made to be searched.
 
-    0 EL1h 0x0000000040100000 d2800540 mov x0, #42 | x0=0x2a
-    1 EL1h 0x0000000040100004 f9000020 str x0, [x1] | [0x0000000040101000]:8=0x2a
-    2 EL1h 0x0000000040100008 d4000001 svc #0
-    2 EL1h exception SVC #0x0: EL1 -> EL1, vector=0x0000000040100a00 elr=0x000000004010000c spsr=0x3c5 esr=0x56000000
+    2 EL1h 0x0000000040000008 f9000020 str x0, [x1] | [0x0000000040000020]:8=0x2a
+    3 EL1h 0x000000004000000c f100a800 subs x0, x0, #42 | x0=0x0 nzcv=-ZC-
+    4 EL1h 0x0000000040000010 54000040 b.eq 0x40000018
+    5 EL1h 0x0000000040000018 d40000a1 svc #0x5
+    5 EL1h exception SVC #0x5: EL1 -> EL1, vector=0x0000000000000200 elr=0x000000004000001c spsr=0x600003c5 esr=0x5...
 
 An instruction's line is: cycle, PSTATE.EL and .SP, PC, word, disassembly (branch targets absolute), and, after ` | `,
 what it changed: registers by their new values, PSTATE as one word of condition flags and one of masks, memory as

@@ -42,7 +42,7 @@ _STATUSES = {
     StopReason.STUCK: 125,
     StopReason.INTERRUPTED: 130,
 }
-_NO_READER = "nobody reads standard output any more"
+_NO_OUTPUT = "standard output cannot be written to"
 _NO_READER_STATUS = 141
 """As of a program that SIGPIPE ends."""
 
@@ -138,6 +138,10 @@ def run(
     program; those that begin with a dash go after --. With --call they are the function's arguments, for X0 to X7, and
     SP is the end of RAM; otherwise all registers are zero at the start.
 
+    A line of --trace is the cycle, the level and stack pointer in use, PC, word and text of an instruction and, after
+    a bar, what it changed: registers, PSTATE, [address]:bytes=value. Exceptions have lines of their own. A run that
+    Ctrl-C ends, between two instructions, tells its registers.
+
     \b
     a64 run hello.s
     a64 run --el 3 --max-cycles 1000000 boot.elf
@@ -156,7 +160,7 @@ def run(
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     wanted = _Options(**options)  # type: ignore[arg-type]  # click gives what the options above say
     host = HostConsole()
-    try:
+    with _blaming(str(semihosting_root)):
         machine = Machine(
             features=features,
             el=el,
@@ -165,16 +169,16 @@ def run(
             unaligned=unaligned,
             console=host.console,
             semihosting_root=semihosting_root,
-            command_line=" ".join((wanted.program, *(() if wanted.call else wanted.arguments))),
+            command_line=" ".join((wanted.program, *(wanted.arguments if wanted.call is None else ()))),
         )
-        ctx.exit(_run(machine, host, wanted))
-    except OSError as error:
-        raise InputError(f"{error.filename or 'standard output'}: {error.strerror}") from error
+    with _blaming("standard output"):
+        status = _run(machine, host, wanted)
+    ctx.exit(status)
 
 
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     """Run as asked; the exit status."""
-    host.reader_gone = lambda: machine.interrupt(_NO_READER)
+    host.on_failure = lambda: machine.interrupt(_NO_OUTPUT)
     _prepare(machine, options)
     with ExitStack() as stack:
         results = stack.enter_context(_output(options.json, host)) if options.json else None
@@ -183,10 +187,14 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
             stop = _watch(machine, host, options)
         status = _exit_status(stop)
         if stop.reason is StopReason.RETURNED:
-            host.write_text(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
+            host.write_lines(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
         if results is not None:
             results(json.dumps(report.as_json(machine, stop, status), indent=2) + "\n")
     host.flush()
+    if isinstance(host.failure, BrokenPipeError):
+        return _NO_READER_STATUS
+    if host.failure is not None:
+        raise host.failure
     _tell(machine, stop)
     return status
 
@@ -210,17 +218,29 @@ def _argument(machine: Machine, text: str) -> int:
 def _output(path: str, host: HostConsole) -> Iterator[Callable[[str], object]]:
     """Where to write lines: a file, or stdout for `-`."""
     if path == "-":
-        yield host.write_text
+        yield host.write_lines
         return
-    with Path(path).open("w", encoding="utf-8") as file:
+    with _blaming(path):
+        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  (closing it may fail, too)
 
-        def write(text: str) -> None:
-            try:
-                file.write(text)
-            except OSError as error:
-                raise InputError(f"{path}: {error.strerror}") from error
+    def write(text: str) -> None:
+        with _blaming(path):
+            file.write(text)
 
+    try:
         yield write
+    finally:
+        with _blaming(path):
+            file.close()
+
+
+@contextmanager
+def _blaming(name: str) -> Iterator[None]:
+    """What the host refuses is told with the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from error
 
 
 # --- running, watched
@@ -259,7 +279,7 @@ def _interruptible(machine: Machine, host: HostConsole) -> Iterator[None]:
 @contextmanager
 def _clock(machine: Machine) -> Iterator[None]:
     """On a terminal, interrupt a run that takes long now and then, so that progress can be shown."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():
         yield
         return
     previous = signal.signal(signal.SIGALRM, lambda _number, _frame: machine.interrupt(_PROGRESS))
@@ -291,8 +311,6 @@ def _watch(machine: Machine, host: HostConsole, options: _Options) -> Stop:
 def _exit_status(stop: Stop) -> int:
     if stop.reason is StopReason.EXIT:
         return stop.status & 0xFF
-    if stop.message == _NO_READER:
-        return _NO_READER_STATUS
     return _STATUSES[stop.reason]
 
 
@@ -305,5 +323,5 @@ def _tell(machine: Machine, stop: Stop) -> None:
             click.echo(f"a64: --max-cycles is used up: {where}", err=True)
         case StopReason.UNSUPPORTED | StopReason.STUCK:
             click.echo(f"a64: {stop.message} [{where}]", err=True)
-        case StopReason.INTERRUPTED if stop.message != _NO_READER:
+        case StopReason.INTERRUPTED:
             click.echo(f"a64: interrupted\n{report.as_text(machine)}", err=True)

@@ -10,11 +10,12 @@ import click
 
 from aarch64.bits import mask
 from aarch64.features import DEFAULT_FEATURES, NOT_MODELLED, Feature
-from aarch64.registers import parse_register
+from aarch64.registers import W_NAMES, X_NAMES, ZR, parse_register
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
+_REGISTERS = frozenset({*X_NAMES[:ZR], *W_NAMES[:ZR], "lr", "fp", "sp", "pc"})
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)([KMGT]?)(?:iB|B)?", re.IGNORECASE)
 
@@ -53,16 +54,13 @@ class Assignment:
 
     def apply(self, cpu: Cpu) -> None:
         """Do it; a W register's upper half becomes zero, as when an instruction writes it."""
-        if self.name == "pc":
-            cpu.pc = self.value
+        if self.name in ("pc", "sp"):
+            setattr(cpu, self.name, self.value)
             return
-        found = parse_register(self.name, sp=True) or parse_register(self.name)
+        found = parse_register(self.name)
         assert found is not None, self.name
         number, width = found
-        if self.name in ("sp", "wsp"):
-            cpu.sp = self.value & mask(width)
-        else:
-            cpu.set_x(number, self.value & mask(width))
+        cpu.set_x(number, self.value & mask(width))
 
 
 def parse_assignment(text: str) -> Assignment:
@@ -71,7 +69,7 @@ def parse_assignment(text: str) -> Assignment:
     name, number = name.strip().lower(), parse_integer(value.strip())
     if not equals or number is None:
         raise click.BadParameter(f"{text!r} is not of the form x0=42")
-    if name != "pc" and not parse_register(name, sp=True) and not parse_register(name):
+    if name not in _REGISTERS:
         raise click.BadParameter(f"{name!r} is not a register: want x0 to x30, w0 to w30, sp or pc")
     return Assignment(name, number & mask(64))
 

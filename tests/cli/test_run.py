@@ -1,0 +1,539 @@
+"""`a64 run` end to end: each test is a process of its own, as a user would start it."""
+
+import json
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.programs.examples import load_examples
+
+ROOT = Path(__file__).parents[2]
+A64 = [sys.executable, "-c", "from cli.main import main; main(prog_name='a64')"]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+
+EXIT = """
+exit:   ldr     x2, =0x20026        // ADP_Stopped_ApplicationExit; the status in x0
+        sub     sp, sp, #16
+        stp     x2, x0, [sp]
+        mov     x1, sp
+        mov     w0, #0x18
+        hlt     #0xf000
+"""
+PRINT = """
+print:  ldr     x9, =0x09000000     // x0: what to print, up to a zero
+1:      ldrb    w8, [x0], #1
+        cbz     w8, 2f
+        str     w8, [x9]
+        b       1b
+2:      ret
+"""
+START = "_start: ldr x30, =0x40010000\n mov sp, x30\n"
+
+
+def command(*arguments):
+    return [*A64, "run", *map(str, arguments)]
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Writes a source into a file."""
+
+    def write(source):
+        path = tmp_path / "program.s"
+        path.write_text(source)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def a64(tmp_path, program):
+    """Runs `a64 run` on a source, or on a file, in a directory of its own."""
+
+    def start(source, *options, stdin=b"", after=()):
+        path = program(source) if isinstance(source, str) else source
+        return subprocess.run(
+            command(*options, path, *after),
+            input=stdin,
+            capture_output=True,
+            cwd=tmp_path,
+            env=ENVIRONMENT,
+            timeout=120,
+            check=False,
+        )
+
+    return start
+
+
+def outcome(done):
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+# --- the examples
+
+
+@pytest.mark.parametrize(
+    ("example", "path"),
+    [(example, path) for example in load_examples() for path in example.paths],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_an_example_prints_and_returns_what_it_should(a64, example, path):
+    assert (example.exit_status, example.stdout, "") == outcome(a64(path, *example.arguments))
+
+
+# --- exit status
+
+
+@pytest.mark.parametrize(("status", "shown"), [(0, 0), (42, 42), (255, 255), (0x1_0000_0103, 3)])
+def test_the_exit_status_is_the_program_s(a64, status, shown):
+    assert (shown, "", "") == outcome(a64(f"{START} ldr x0, ={status}\n{EXIT}"))
+
+
+def test_system_off_is_success(a64):
+    assert (0, "", "") == outcome(a64("ldr w0, =0x84000008\nhvc #0"))
+
+
+def test_max_cycles(a64):
+    done = a64("loop: add x0, x0, #1\nb loop", "--max-cycles", "1_001")
+    assert (124, "", "a64: --max-cycles is used up: cycle 1001, pc 0x40000004 (loop+0x4)\n") == outcome(done)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("here: b here", "branch to itself at 0x40000000 (here), EL1: no interrupt can end it [cycle 2,"),
+        (".inst 0x19020401", "(0x19020401) at 0x40000000 is not implemented: "),
+        ("main: brk #7", "breakpoint with no handler: BRK #0x7 from 0x40000000 (main), EL1; exception loop at 0x200"),
+        ("mov x0, #0xb0000000\nstr x0, [x0]", "data abort, write, external abort at 0xb0000000 from 0x40000004, EL1;"),
+        ("wfi", "waiting for an interrupt at 0x40000000, EL1: nothing can end it"),
+    ],
+)
+def test_a_program_that_cannot_go_on(a64, source, message):
+    status, output, error = outcome(a64(source))
+    assert (125, "", 1) == (status, output, error.count("\n"))
+    assert error.startswith("a64: ")
+    assert message in error
+
+
+USAGE = [
+    (("--el", "4"), "4 is not in the range 0<=x<=3"),
+    (("--max-el", "0"), "0 is not in the range 1<=x<=3"),
+    (("--el", "3", "--max-el", "2"), "no machine starts at EL3 with EL2 as its highest level"),
+    (("--ram", "lots"), "'lots' is not a size"),
+    (("--ram", "1000"), "0x3e8 bytes of RAM: want a multiple of 0x1000"),
+    (("--ram", "999999T"), "bytes of RAM: want a multiple"),
+    (("--reg", "x31=0"), "'x31' is not a register"),
+    (("--reg", "xzr=0"), "'xzr' is not a register"),
+    (("--reg", "x0"), "'x0' is not of the form x0=42"),
+    (("--reg", "x0=0x1ffffffffffffffff"), "is not of the form x0=42"),
+    (("--features", "+lse3"), "'+lse3': want default, all or none first, then +name or -name of: bti ccidx crc32"),
+    (("--features", "+lse,default"), "'default': want default, all or none first"),
+    (("--features", ""), "'': want default"),
+    (("--features", "+fp"), "FEAT_FP (floating point and Advanced SIMD) is not modelled"),
+    (("--max-cycles", "-1"), "-1 is not in the range"),
+    (("--entry", "nowhere"), "nowhere"),
+    (("--call", "nowhere"), "no symbol 'nowhere' in the program"),
+    (("--base", "0x40000002"), "0x40000002 is not a multiple of 4"),
+    (("--base", "0x1000"), "does not fit into RAM at 0x40000000..0x48000000"),
+    (("--semihosting-root", "nowhere"), "Directory 'nowhere' does not exist"),
+    (("--json", "no/such/file"), "no/such/file: No such file or directory"),
+    (("--trace", "."), ".: Is a directory"),
+    (("--exact",), "No such option"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), USAGE)
+def test_wrong_usage(a64, options, message):
+    status, output, error = outcome(a64("nop", *options))
+    assert (2, "") == (status, output)
+    assert message in re.sub(r"\s+", " ", error)
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("missing.elf", None, "missing.elf: cannot be read: No such file or directory"),
+        ("empty.bin", b"", "empty.bin: is empty"),
+        ("broken.elf", b"\x7fELF", "broken.elf: "),
+        ("bad.s", b"frobnicate x0", "unknown instruction 'frobnicate'"),
+        (
+            "long.bin",
+            bytes(0x2000),
+            "does not fit into RAM at 0x40000000..0x40001000",
+        ),
+    ],
+)
+def test_bad_files(a64, tmp_path, name, content, message):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    status, output, error = outcome(a64(Path(name), "--ram", "4K"))
+    assert (2, "") == (status, output)
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_too_many_arguments_and_unknown_ones_for_a_call(a64):
+    assert "9 arguments: only 8" in outcome(a64("f: ret", "--call", "f", after="123456789"))[2]
+    assert "no symbol 'x'" in outcome(a64("f: ret", "--call", "f", after="x"))[2]
+
+
+# --- what options do
+
+
+def registers(done):
+    assert done.stderr == b"" or b"Traceback" not in done.stderr
+    return json.loads(done.stdout)
+
+
+def test_reg_and_json(a64):
+    assignments = ("x0=-1", "W1=-1", "lr=0x10", "sp=0x40001000", "pc=0x40000004")
+    options = [word for item in assignments for word in ("--reg", item)]
+    done = a64("nop\nadd x2, x0, #2\nb .", *options, "--json", "-")
+    state = registers(done)
+    assert done.returncode == state["exit_status"] == 125
+    values = {"x0": "0xffffffffffffffff", "x1": "0xffffffff", "x2": "0x1", "x30": "0x10", "sp": "0x40001000"}
+    facts = {"stop": "stuck", "cycles": 3, "retired": 3, "el": 1, "pc": "0x40000008", "exceptions": {}}
+    assert {**state, **values, **facts} == state
+    assert [f"x{number}" for number in range(31)] == [name for name in state if re.fullmatch(r"x\d+", name)]
+    assert {**state["pstate"], "n": 0, "d": 1, "sp": 1, "btype": 0} == state["pstate"]
+
+
+def test_json_into_a_file_counts_exceptions(a64, tmp_path):
+    done = a64("udf #0", "--json", "state.json")
+    state = json.loads((tmp_path / "state.json").read_text())
+    assert (b"", {"UNKNOWN": 1, "INSTRUCTION_ABORT": 2}) == (done.stdout, state["exceptions"])
+    assert state["message"] in done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("f", "40", "0x2"), "x0 = 0x2a (42)\n"),
+        (("f", "--", "-3", "1"), "x0 = 0xfffffffffffffffe (18446744073709551614, -2)\n"),
+        (("0x40000004", "1", "2"), "x0 = 0x3 (3)\n"),
+        (("f", "f", "1"), "x0 = 0x40000005 (1073741829)\n"),
+    ],
+)
+def test_call(a64, arguments, text):
+    symbol, *rest = arguments
+    assert (0, text, "") == outcome(a64("_start: b .\nf: add x0, x0, x1\nret", "--call", symbol, after=rest))
+
+
+def test_a_call_has_a_stack(a64):
+    done = a64("f: mov x0, sp\nret", "--call", "f", "--ram", "64K")
+    assert (0, "x0 = 0x40010000 (1073807360)\n", "") == outcome(done)
+
+
+def test_trace_to_stdout_keeps_lines_whole(a64):
+    done = a64("ldr x1, =0x09000000\nmov w0, #65\nstr w0, [x1]\nb .", "--trace", "-", "--max-cycles", "4")
+    assert done.stdout.decode().splitlines() == [
+        "0 EL1h 0x0000000040000000 58000081 ldr x1, 0x40000010 | x1=0x9000000",
+        "1 EL1h 0x0000000040000004 52800820 mov w0, #65 | x0=0x41",
+        "A",
+        "2 EL1h 0x0000000040000008 b9000020 str w0, [x1] | [0x0000000009000000]:4=0x41",
+        "3 EL1h 0x000000004000000c 14000000 b 0x4000000c",
+    ]
+
+
+def test_trace_into_a_file(a64, tmp_path):
+    done = a64(f'{START} adr x0, text\n bl print\n b .\n{PRINT}\ntext: .asciz "hi\\n"', "--trace", "trace.txt")
+    assert b"hi\n" == done.stdout
+    lines = (tmp_path / "trace.txt").read_text().splitlines()
+    assert (len(lines), True) == (22, all(line.startswith(f"{number} EL1h ") for number, line in enumerate(lines)))
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ("default", b"branch to itself"),
+        ("all", b"branch to itself"),
+        ("none,+FEAT_LSE", b"branch to itself"),
+        ("none", b"undefined instruction from 0x40000008 (_start+0x8)"),
+        ("-bti,-lse", b"undefined instruction from 0x40000008 (_start+0x8)"),
+    ],
+)
+def test_features(a64, features, message):
+    assert message in a64(f"{START} ldadd x0, x2, [sp]\n b .", "--features", features, "--reg", "x0=1").stderr
+
+
+def test_unaligned(a64):
+    source = "adr x1, .+1\nldr x0, [x1]\nb ."
+    assert b"alignment fault" in a64(source).stderr
+    assert b"branch to itself" in a64(source, "--unaligned").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "el", "mode"),
+    [((), 1, 1), (("--el", "0"), 0, 0), (("--el", "3"), 3, 1), (("--max-el", "2"), 1, 1)],
+)
+def test_levels(a64, options, el, mode):
+    state = registers(a64("b .", "--json", "-", *options))
+    assert (el, mode) == (state["el"], state["pstate"]["sp"])
+
+
+def test_firmware_answers_where_there_is_no_level_for_it(a64):
+    source = "ldr w0, =0x84000000\n{} #0\nb ."
+    assert "0x10001" == registers(a64(source.format("hvc"), "--json", "-"))["x0"]
+    assert "0x10001" == registers(a64(source.format("smc"), "--json", "-", "--max-el", "2"))["x0"]
+    assert b"SMC #0x0" in a64(source.format("smc"), "--max-el", "3").stderr
+
+
+def test_a_raw_image_is_placed_at_its_base(a64, tmp_path):
+    (tmp_path / "raw.bin").write_bytes(bytes.fromhex("1f2003d5 00000014"))  # nop; b .
+    state = registers(a64(Path("raw.bin"), "--base", "0x40001000", "--json", "-"))
+    assert ("0x40001004", 3) == (state["pc"], state["cycles"])
+
+
+@pytest.mark.parametrize("entry", ["second", "0x40000004"])
+def test_entry(a64, entry):
+    done = a64("first: mov x0, #1\nsecond: add x0, x0, #2\nb .", "--entry", entry, "--json", "-")
+    assert registers(done)["x0"] == "0x2"
+
+
+COMMAND_LINE = f"""{START}
+        adr     x1, block
+        mov     w0, #0x15
+        hlt     #0xf000
+        adr     x0, buffer
+        bl      print
+        mov     x0, #0
+        b       exit
+{EXIT}{PRINT}
+        .balign 8
+block:  .quad   buffer, 100
+buffer: .space  100
+"""
+
+
+def test_the_command_line_is_the_program_s(a64, tmp_path):
+    done = a64(COMMAND_LINE, after=("one", "two", "--", "--three", "-4"))
+    assert (0, f"{tmp_path / 'program.s'} one two --three -4", "") == outcome(done)
+
+
+COPY = f"""{START}
+        adr     x1, open
+        mov     w0, #1
+        hlt     #0xf000
+        cmn     x0, #1
+        b.eq    refused
+        adr     x1, read
+        str     x0, [x1]
+        mov     w0, #6
+        hlt     #0xf000
+        adr     x0, buffer
+        bl      print
+        mov     x0, #0
+        b       exit
+refused: mov    w0, #0x13
+        hlt     #0xf000
+        b       exit
+{EXIT}{PRINT}
+        .balign 8
+open:   .quad   name, 0, 4
+read:   .quad   0, buffer, 100
+name:   .asciz  "file"
+buffer: .space  101
+"""
+
+
+def test_semihosting_root(a64, tmp_path):
+    (tmp_path / "file").write_text("content")
+    assert (13, "", "") == outcome(a64(COPY))  # EACCES
+    assert (0, "content", "") == outcome(a64(COPY, "--semihosting-root", "."))
+    (tmp_path / "file").rename(tmp_path / "secret")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "file").symlink_to(tmp_path / "secret")
+    assert (13, "", "") == outcome(a64(COPY, "--semihosting-root", "sub"))
+
+
+ECHO = f"""{START}
+        ldr     x10, =0x09000000
+1:      ldr     w1, [x10, #0x18]
+        tbnz    w1, #4, 1b
+        ldr     w1, [x10]
+        cmp     w1, #4              // end of transmission
+        b.eq    2f
+        str     w1, [x10]
+        b       1b
+2:      mov     x0, #0
+{EXIT}"""
+
+
+def test_the_uart_is_standard_input_and_output(a64):
+    data = bytes(range(5, 256)) + b"\x04"
+    done = a64(ECHO, stdin=data)
+    assert (0, data[:-1], b"") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_the_end_of_the_input_is_silence(a64):
+    assert (124, "ab") == outcome(a64(ECHO, "--max-cycles", "5000", stdin=b"ab"))[:2]
+
+
+def test_how_input_arrives_does_not_matter(a64, program):
+    source = ECHO.replace("str     w1, [x10]", "nop")
+    state = registers(a64(source, "--json", "-", stdin=b"abc\x04"))
+    arguments = command(program(source), "--json", "-")
+    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=ENVIRONMENT) as slow:
+        for character in b"abc\x04":
+            time.sleep(0.3)
+            slow.stdin.write(bytes([character]))
+            slow.stdin.flush()
+        assert state == json.loads(slow.communicate(timeout=60)[0])
+
+
+# --- the host's streams
+
+FOREVER = f"""{START}
+1:      adr     x0, text
+        bl      print
+        b       1b
+{PRINT}
+text:   .asciz  "again and again\\n"
+"""
+
+
+@pytest.mark.parametrize("options", [(), ("--trace", "-")])
+def test_a_reader_that_goes_away_ends_the_run_quietly(program, options):
+    arguments = command(*options, program(FOREVER))
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as started:
+        started.stdout.readline()
+        started.stdout.close()
+        assert (started.wait(60), started.stderr.read()) == (141, b"")
+
+
+@pytest.mark.parametrize("source", [FOREVER, f'{START} adr x0, text\n bl print\n{EXIT}{PRINT}\ntext: .asciz "hi"'])
+def test_a_full_disk_is_told(program, source):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command(program(source)), stdout=full, stderr=subprocess.PIPE, env=ENVIRONMENT, timeout=60, check=False
+        )
+    assert (2, b"Error: standard output: No space left on device\n") == (done.returncode, done.stderr)
+
+
+def test_a_trace_on_a_full_disk_is_told(a64):
+    done = a64("1: b 2f\n2: b 1b", "--trace", "/dev/full")
+    assert (2, "", "Error: /dev/full: No space left on device\n") == outcome(done)
+
+
+@pytest.mark.parametrize(("closed", "output"), [("<&-", b"x"), (">&-", b""), ("2>&-", b"xa"), ("<&- >&- 2>&-", b"")])
+def test_closed_streams(program, tmp_path, closed, output):
+    program(ECHO.replace("1:", "mov w1, #'x'\n str w1, [x10]\n1:"))
+    line = f"{shlex.join(command('program.s', '--max-cycles', 900))} {closed}"
+    done = subprocess.run(
+        ["sh", "-c", line], input=b"a", capture_output=True, cwd=tmp_path, env=ENVIRONMENT, timeout=60, check=False
+    )
+    assert (124, output) == (done.returncode, done.stdout)
+    assert b"Traceback" not in done.stderr
+
+
+# --- interruption and terminals
+
+
+def interrupt(arguments, wait):
+    """Start, call `wait`, interrupt; exit status and lines of stderr."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=ENVIRONMENT) as started:
+        wait(started)
+        started.send_signal(signal.SIGINT)
+        started.stdout.read()
+        return started.wait(60), started.stderr.read().decode().splitlines()
+
+
+def test_ctrl_c_between_two_instructions(program, tmp_path):
+    arguments = command(program(FOREVER), "--json", tmp_path / "state")
+    status, lines = interrupt(arguments, lambda started: started.stdout.read(5000))
+    assert (130, "a64: interrupted") == (status, lines[0])
+    assert re.fullmatch(r" x0 [0-9a-f]{16}   x1 [0-9a-f]{16}   x2 [0-9a-f]{16}   x3 [0-9a-f]{16}", lines[1])
+    assert re.fullmatch(r" pc 0x[0-9a-f]+ \(\w+(\+0x[0-9a-f]+)?\)  EL1h [-NZCV]{4} DAIF", lines[9])
+    state = json.loads((tmp_path / "state").read_text())
+    assert ("interrupted", 130) == (state["stop"], state["exit_status"])
+    assert f"{state['cycles']} cycles, {state['retired']} instructions retired" == lines[10]
+
+
+def test_ctrl_c_while_the_guest_waits_for_input(program):
+    def wait(started):
+        started.stdin.write(b"?")
+        started.stdin.flush()
+        assert started.stdout.read(1) == b"?"
+        time.sleep(0.3)
+
+    status, lines = interrupt(command(program(ECHO)), wait)
+    assert (130, "a64: interrupted") == (status, lines[0])
+
+
+@pytest.fixture
+def terminal():
+    """Starts a run on a terminal; gives the process and the other end of the terminal."""
+    ours, theirs = pty.openpty()
+    started = []
+
+    def start(*arguments):
+        streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+        started.append(subprocess.Popen(command(*arguments), env=ENVIRONMENT, start_new_session=True, **streams))
+        os.close(theirs)
+        return started[0], ours
+
+    yield start
+    started[0].kill()
+    started[0].wait()
+    os.close(ours)
+
+
+def read_terminal(terminal, until, seconds=60.0):
+    """What a terminal shows until it has shown `until`, or its program has ended."""
+    shown = b""
+    end = time.monotonic() + seconds
+    while until not in shown and time.monotonic() < end:
+        if select.select([terminal], [], [], 0.2)[0]:
+            try:
+                shown += os.read(terminal, 4096)
+            except OSError:
+                break
+    return shown
+
+
+def test_on_a_terminal_lines_appear_at_once_and_progress_is_shown(program, terminal):
+    busy = f'{START} adr x0, text\n bl print\n1: add x0, x0, #1\n b 1b\n{PRINT}\ntext: .asciz "ready\\n"'
+    process, screen = terminal(program(busy))
+    assert read_terminal(screen, b"\n") == b"ready\r\n"
+    assert re.fullmatch(rb"\r\x1b\[K[\d,]+ cycles, [\d,]+ a second", read_terminal(screen, b"a second"))
+    process.send_signal(signal.SIGINT)
+    shown = read_terminal(screen, b"retired")
+    assert re.match(rb"(\r\x1b\[K[^\r]*)*\r\x1b\[Ka64: interrupted\r\n x0 ", shown)
+    assert process.wait(60) == 130
+
+
+def test_a_short_run_on_a_terminal_shows_only_what_the_guest_prints(terminal):
+    process, screen = terminal(ROOT / "examples/programs/hello.s")
+    assert read_terminal(screen, b"\n") == b"Hello from AArch64\r\n"
+    assert (process.wait(60), read_terminal(screen, b"\n", 0.5)) == (0, b"")
+
+
+# --- start-up
+
+
+def test_a_source_runs_without_what_it_does_not_need():
+    code = (
+        "import sys\nsys.path.insert(0, '.')\nfrom cli.main import main\n"
+        "before = set(sys.modules)\n"
+        "try: main(['run', 'examples/programs/hello.s'])\n"
+        "except SystemExit: print(*((set(sys.modules) - before) & {'rich', 'asyncio', 'elftools', 'aarch64.trace'}))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], cwd=ROOT, capture_output=True, timeout=60, check=False)
+    assert (b"Hello from AArch64\n\n", b"") == (done.stdout, done.stderr)
+
+
+def test_help_says_what_the_exit_statuses_are():
+    done = subprocess.run(command("--help"), env=ENVIRONMENT, capture_output=True, timeout=60, check=True)
+    shown = re.findall(r"^    (\d+)  ", done.stdout.decode(), re.MULTILINE)
+    assert shown == ["0", "2", "124", "125", "130", "141"]
