@@ -236,6 +236,7 @@ class Template:
             if isinstance(part, str):
                 cursor.expect(part)
                 continue
+            cursor.skip_space()
             start = cursor.position
             for name, value in part.parse(cursor, known).items():
                 if known.setdefault(name, value) != value:
