@@ -78,6 +78,12 @@ class Pl011State:
     polls: int
 
 
+def _check_range(offset: int, size: int) -> None:
+    """An unaligned access may begin in the device and end behind it."""
+    if offset + size > SIZE:
+        raise BusError(offset)
+
+
 class Pl011:
     """A PL011 on a console. Implements `memory.Device`."""
 
@@ -98,13 +104,15 @@ class Pl011:
     # --- the bus
 
     def read(self, offset: int, size: int) -> int:
-        """The value of an access of `size` bytes (1, 2, 4; 8 reads two registers)."""
+        """The value of an access of `size` bytes (1, 2, 4; 8 reads two registers); BusError across the end."""
+        _check_range(offset, size)
         if size == 8:
             return self.read(offset, 4) | self.read(offset + 4, 4) << 32
         return self._read_register(offset & ~3) & ((1 << 8 * size) - 1)
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Write `size` bytes (1, 2, 4; 8 writes two registers); BusError if the host cannot print."""
+        """Write `size` bytes (1, 2, 4; 8 writes two registers); BusError across the end, or if printing fails."""
+        _check_range(offset, size)
         if size == 8:
             self.write(offset, 4, value & 0xFFFF_FFFF)
             self.write(offset + 4, 4, value >> 32)

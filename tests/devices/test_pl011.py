@@ -154,3 +154,15 @@ def test_saved_and_restored_with_its_input(uart, console):
     uart.restore(saved)
     console.restore(taken)
     assert first == rest()
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8])
+def test_every_access_is_answered_unless_it_crosses_the_end(uart, size):
+    for offset in range(SIZE + 1 - size):
+        uart.write(offset, size, (1 << 8 * size) - 1)
+        assert 0 <= uart.read(offset, size) < 1 << 8 * size
+    for offset in range(SIZE + 1 - size, SIZE):
+        with pytest.raises(BusError):
+            uart.read(offset, size)
+        with pytest.raises(BusError):
+            uart.write(offset, size, 0)
