@@ -242,7 +242,7 @@ NESTED_CHAIN = "\n".join(
     ("source", "message", "column"),
     [
         ("frobnicate x0", "unknown instruction 'frobnicate'", 1),
-        ("  add x0, x1, #1 << 30", "0x40000000 is not a 12-bit value, plain or shifted by 12", 14),
+        ("  add x0, x1, #1 << 30", "0x40000000 is not a 12-bit value, plain or shifted by 12", 15),
         ("add x0, x1, #nowhere", "undefined symbol 'nowhere'", 14),
         ("add x0, x1, #:got:_start", ":got: is not supported; :lo12:, :pg_hi21: are", 14),
         (".word nowhere + 1", "undefined symbol 'nowhere'", 7),

@@ -118,7 +118,7 @@ def test_recorder_refuses(semantics, message) -> None:
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize("look", [bool, int, float, list, len, [0].__getitem__], ids=str)
+@pytest.mark.parametrize("look", [bool, int, float, list, len, [0].__getitem__], ids=lambda look: look.__name__)
 def test_value_refuses_to_be_looked_at(look) -> None:
     with pytest.raises(ContractBroken, match="data-dependent"):
         look(Value())
