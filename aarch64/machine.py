@@ -229,7 +229,7 @@ class Machine:
         limit = NEVER if max_cycles is None else cpu.cycles + max_cycles
         reached = _condition(until)
         if self._power_on is None:
-            self._power_on = state.save(cpu, without=state.COUNTERS)
+            self._power_on = state.save(cpu, with_counters=False)
         while True:
             try:
                 self._run_to(limit, reached)

@@ -15,7 +15,6 @@ from aarch64.exceptions import ExceptionClass, Taken
 from aarch64.interrupts import pending_exception
 from aarch64.lines import Line
 from aarch64.syndrome import describe_taken
-from aarch64.timers import next_deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +35,8 @@ _WAITS = {Wait.INTERRUPT: "an interrupt", Wait.EVENT: "an event"}
 
 def wake_up(cpu: Interpreter) -> int | None:
     """The next cycle at which time by itself may end a wait or interrupt a loop; None if there is none."""
-    events = (next_deadline(cpu), cpu.wait_until)
-    return min((cycle for cycle in events if cycle is not None and cycle - cpu.cycles < _HORIZON), default=None)
+    cycle = cpu.wake_cycle()
+    return None if cycle is None or cycle - cpu.cycles >= _HORIZON else cycle
 
 
 def _takes_interrupts(cpu: Interpreter) -> bool:
@@ -56,7 +55,7 @@ def _can_time_help(cpu: Interpreter) -> bool:
 
 def _timeless_state(cpu: Interpreter) -> CpuState:
     """The state, but for what moves with every cycle."""
-    saved = state.save(cpu, without=state.COUNTERS)
+    saved = state.save(cpu, with_counters=False)
     for key in (pmu.COUNTER, pmu.SINCE):
         saved["sysregs"].pop(key, None)
     return saved
