@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 from aarch64.access import fetch
 from aarch64.bits import mask
@@ -38,16 +38,25 @@ _PC_MASK = mask(64)
 
 
 class Observers(list[Observer]):
-    """The instruction observers; a change takes effect at the next instruction."""
+    """The instruction observers, called in their order; a change takes effect at the next instruction."""
 
     def __init__(self, request_attention: Callable[[], None]) -> None:
         super().__init__()
         self._request_attention = request_attention
 
-    def append(self, observer: Observer) -> None:
-        """Add an observer, called after those already there."""
-        super().append(observer)
+    def insert(self, index: SupportsIndex, observer: Observer) -> None:
+        """Add an observer before those from `index` on."""
+        super().insert(index, observer)
         self._request_attention()
+
+    def append(self, observer: Observer) -> None:
+        """Add an observer after those already there."""
+        self.insert(len(self), observer)
+
+    def extend(self, observers: Iterable[Observer]) -> None:
+        """Add observers after those already there."""
+        for observer in observers:
+            self.append(observer)
 
 
 class Interpreter(Cpu):
@@ -84,14 +93,6 @@ class Interpreter(Cpu):
         self.pc = self.next_pc
         self.retired += 1
         self.cycles += 1
-
-    def run(self, max_cycles: int) -> None:
-        """Step until the cycle counter reaches `max_cycles` or `stop` is set."""
-        step = self.step
-        while self.cycles < max_cycles and self.stop is None:
-            step()
-            if self.waiting:
-                self._idle(max_cycles)
 
     # --- decoding to something that can be called
 
@@ -143,12 +144,6 @@ class Interpreter(Cpu):
         """The cycle at which time alone may end a wait; None if it never does."""
         candidates = [cycle for cycle in (self.wait_until, next_deadline(self)) if cycle is not None]
         return min(candidates, default=None)
-
-    def _idle(self, max_cycles: int) -> None:
-        """Let the cycles of a wait pass at once, up to the first at which it may end."""
-        wake = self.wake_cycle()
-        if not wakes(self):
-            self.cycles = max(self.cycles, min(max_cycles, max_cycles if wake is None else wake))
 
     def _execute_carefully(self) -> None:
         """Fetch, check, observe, execute: "Synchronous exception prioritization for AArch64 state"."""
