@@ -15,13 +15,11 @@ from aarch64.cpu import Wait
 from aarch64.exceptions import ArchException, Vector, interrupt
 from aarch64.features import Feature
 from aarch64.lines import Line
+from aarch64.sysregs.fields import DISR_A, HCR_TGE, HCR_VSE
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
-_HCR_TGE = 1 << 27
-_HCR_VSE = 1 << 8
-_DISR_A = 1 << 31
 _ALL = 0b111
 
 
@@ -68,7 +66,7 @@ def acknowledge(cpu: Cpu, exception: ArchException) -> None:
     if exception.vector is not Vector.SERROR:
         return
     if _pending_virtual(cpu) & ~cpu.pstate.daif & _SERROR.bit:
-        cpu.sysregs["HCR_EL2"] &= ~_HCR_VSE
+        cpu.sysregs["HCR_EL2"] &= ~HCR_VSE
     else:
         cpu.lines.discard(Line.SERROR)
 
@@ -96,10 +94,10 @@ def defer_serrors(cpu: Cpu) -> None:
     masks = cpu.pstate.daif & _ALL
     if Line.SERROR in cpu.lines and _physical_masks(cpu, masks) & _SERROR.bit:
         cpu.lines.discard(Line.SERROR)
-        cpu.sysregs["DISR_EL1"] = _DISR_A
+        cpu.sysregs["DISR_EL1"] = DISR_A
     if _pending_virtual(cpu) & masks & _SERROR.bit:
-        cpu.sysregs["HCR_EL2"] &= ~_HCR_VSE
-        cpu.sysregs["VDISR_EL2"] = _DISR_A | _virtual_syndrome(cpu)
+        cpu.sysregs["HCR_EL2"] &= ~HCR_VSE
+        cpu.sysregs["VDISR_EL2"] = DISR_A | _virtual_syndrome(cpu)
 
 
 def _first(pending: int) -> _Kind:
@@ -118,12 +116,12 @@ def _pending_virtual(cpu: Cpu) -> int:
     if cpu.pstate.el > 1 or not cpu.el2_enabled:
         return 0
     hcr = cpu.sysregs["HCR_EL2"]
-    return 0 if hcr & _HCR_TGE else (hcr >> 6) & _routes_to_el2(hcr)
+    return 0 if hcr & HCR_TGE else (hcr >> 6) & _routes_to_el2(hcr)
 
 
 def _routes_to_el2(hcr: int) -> int:
     """HCR_EL2.{AMO, IMO, FMO}, all of them ones when TGE is."""
-    return _ALL if hcr & _HCR_TGE else hcr >> 3 & _ALL
+    return _ALL if hcr & HCR_TGE else hcr >> 3 & _ALL
 
 
 def _routes_to_el3(cpu: Cpu) -> int:
@@ -144,7 +142,7 @@ def _physical_masks(cpu: Cpu, masks: int) -> int:
         hcr = cpu.sysregs["HCR_EL2"]
         if el < 2:
             masks &= ~_routes_to_el2(hcr)
-        elif el == 2 and not hcr & _HCR_TGE:
+        elif el == 2 and not hcr & HCR_TGE:
             masks |= ~_routes_to_el2(hcr)
     if cpu.has_level(3):
         routes = _routes_to_el3(cpu)

@@ -7,6 +7,17 @@ from typing import TYPE_CHECKING
 from aarch64.bits import mask
 from aarch64.errors import UnsupportedState
 from aarch64.features import Feature
+from aarch64.sysregs.fields import (
+    DISR_A,
+    HCR_AMO,
+    HCR_DC,
+    HCR_HCD,
+    HCR_VM,
+    SCR_EA,
+    SCR_EEL2,
+    SCR_NS,
+    SCTLR_M,
+)
 from aarch64.sysregs.record import Config, SysReg, bits, read_only, read_write, span
 from aarch64.sysregs.traps import (
     APK,
@@ -27,10 +38,6 @@ if TYPE_CHECKING:
 
 _VIRTUAL_MEMORY = (TVM, TRVM)
 _LEVELS = (1, 2, 3)
-
-SCTLR_M = 1 << 0
-HCR_VM = 1 << 0
-HCR_DC = 1 << 12
 
 
 def _no_translation(name: str, enabling: int) -> None:
@@ -153,13 +160,12 @@ _HCR_GATED = {
     Feature.RAS: bits(36, 37),  # TERR TEA
     Feature.PAUTH: bits(40, 41),  # APK API
 }
-_HCR_HCD = bits(29)
 
 
 def _write_hcr(cpu: Cpu, value: int) -> None:
     """HCR_EL2.HCD exists only where EL3 does not."""
     if cpu.has_level(3):
-        value &= ~_HCR_HCD
+        value &= ~HCR_HCD
     cpu.sysregs["HCR_EL2"] = value | _HCR_FIXED
 
 
@@ -172,7 +178,7 @@ def is_secure_el2(cpu: Cpu) -> bool:
 
 _EL2 = (
     read_write("HCR_EL2", reset=_HCR_FIXED, check=_refuse_stage_2, write=_write_hcr,
-               writable=_HCR_WRITABLE | _HCR_HCD, gated=_HCR_GATED),
+               writable=_HCR_WRITABLE | HCR_HCD, gated=_HCR_GATED),
     read_write("HSTR_EL2", writable=0),  # controls AArch32 only
     read_write("HACR_EL2", writable=0),
     read_write("CPTR_EL2", reset=0x33FF, writable=bits(10, 31), traps=(EL3_TCPAC,)),  # TFP TCPAC
@@ -186,8 +192,6 @@ _EL2 = (
 
 # --- EL3
 
-SCR_NS = 1 << 0
-SCR_EEL2 = 1 << 18
 _SCR_FIXED = bits(4, 5, 10)  # RES1, and RW: EL2 is AArch64
 _SCR_WRITABLE = bits(0, 1, 2, 3, 7, 8, 9, 11, 12, 13)  # NS IRQ FIQ EA SMD HCE SIF ST TWI TWE
 _SCR_GATED = {
@@ -219,17 +223,15 @@ _LOR = (
 
 # --- reliability: no error records
 
-_DISR = bits(31) | span(24, 0)
-_SCR_EA = 1 << 3
-_HCR_AMO = 1 << 5
+_DISR = DISR_A | span(24, 0)
 
 
 def _disr(cpu: Cpu) -> str | None:
     """The register that DISR_EL1 means here; None where it reads as zero and ignores writes."""
     el = cpu.pstate.el
-    if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & _HCR_AMO:
+    if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_AMO:
         return "VDISR_EL2"
-    if el < 3 and cpu.has_level(3) and cpu.sysregs["SCR_EL3"] & _SCR_EA:
+    if el < 3 and cpu.has_level(3) and cpu.sysregs["SCR_EL3"] & SCR_EA:
         return None
     return "DISR_EL1"
 

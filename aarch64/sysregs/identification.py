@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from aarch64.features import Feature
-from aarch64.sysregs import names
+from aarch64.sysregs import debug, names
+from aarch64.sysregs.fields import HCR_TDZ, SCTLR_DZE
 from aarch64.sysregs.record import Config, Reset, SysReg, bits, read_only, read_write, span
 from aarch64.sysregs.traps import TID1, TID2, TID3, UCT
 
@@ -73,8 +74,8 @@ FIELDS: Mapping[str, Mapping[int, Field]] = {
     "ID_AA64DFR0_EL1": {
         0: const(6),  # the debug architecture of Armv8.0
         8: has(Feature.PMUV3),
-        12: const(6 - 1),  # breakpoints, less one
-        20: const(4 - 1),  # watchpoints, less one
+        12: const(debug.BREAKPOINTS - 1),
+        20: const(debug.WATCHPOINTS - 1),
         28: const(2 - 1),  # context-aware breakpoints, less one
     },
     "ID_AA64ISAR0_EL1": {
@@ -157,15 +158,13 @@ def _read_ccsidr(cpu: Cpu) -> int:
 
 
 _DCZ_PROHIBITED = 1 << 4
-_SCTLR_DZE = 1 << 14
-_HCR_TDZ = 1 << 28
 
 
 def _read_dczid(cpu: Cpu) -> int:
     """DC ZVA clears 64 bytes, where it is not trapped."""
     el = cpu.pstate.el
-    is_trapped = (el == 0 and not cpu.sysregs["SCTLR_EL1"] & _SCTLR_DZE) or (
-        el <= 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & _HCR_TDZ
+    is_trapped = (el == 0 and not cpu.sysregs["SCTLR_EL1"] & SCTLR_DZE) or (
+        el <= 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_TDZ
     )
     return _LINE_WORDS_LOG2 | (_DCZ_PROHIBITED if is_trapped else 0)
 

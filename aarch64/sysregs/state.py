@@ -8,8 +8,9 @@ from aarch64 import timers
 from aarch64.bits import mask
 from aarch64.features import Feature
 from aarch64.lines import Line
+from aarch64.sysregs.fields import HCR_AMO, HCR_FMO, HCR_IMO, HCR_TGE, HCR_VF, HCR_VI, HCR_VSE
 from aarch64.sysregs.record import SysReg, bits, read_only, read_write, span
-from aarch64.sysregs.traps import HCR_TGE, UMA
+from aarch64.sysregs.traps import UMA
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,8 +82,6 @@ _SAVED = (
     _banked("SP_EL2", "sp_el", 2, level=3),
 )
 
-_HCR_VF, _HCR_VI, _HCR_VSE = 6, 7, 8
-_HCR_FMO, _HCR_IMO, _HCR_AMO = 3, 4, 5
 _ISR_A, _ISR_I, _ISR_F = bits(8), bits(7), bits(6)
 
 
@@ -92,12 +91,12 @@ def _read_isr(cpu: Cpu) -> int:
     pending_a, pending_i, pending_f = Line.SERROR in lines, Line.IRQ in lines, Line.FIQ in lines
     hcr = cpu.sysregs["HCR_EL2"]
     if cpu.pstate.el == 1 and cpu.el2_enabled and not hcr & HCR_TGE:
-        if hcr >> _HCR_AMO & 1:
-            pending_a = pending_a or bool(hcr >> _HCR_VSE & 1)
-        if hcr >> _HCR_IMO & 1:
-            pending_i = bool(hcr >> _HCR_VI & 1)
-        if hcr >> _HCR_FMO & 1:
-            pending_f = bool(hcr >> _HCR_VF & 1)
+        if hcr & HCR_AMO:
+            pending_a = pending_a or bool(hcr & HCR_VSE)
+        if hcr & HCR_IMO:
+            pending_i = bool(hcr & HCR_VI)
+        if hcr & HCR_FMO:
+            pending_f = bool(hcr & HCR_VF)
     return _ISR_A * pending_a | _ISR_I * pending_i | _ISR_F * pending_f
 
 

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.exceptions import trapped_floating_point, undefined
+from aarch64.sysregs.fields import HCR_TGE
 from aarch64.sysregs.record import bits
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
-
-HCR_TGE = 1 << 27
 
 
 class On(Flag):
