@@ -89,6 +89,8 @@ class Timer:
         if cpu.sysregs[self.ctl] & (ENABLE | IMASK) != ENABLE:
             return None
         now, compare = self.count(cpu), cpu.sysregs[self.cval]
+        if compare == 0:
+            return None  # every count has reached it
         return cpu.cycles + (compare if now < compare else _WRAP) - now
 
 
