@@ -23,6 +23,7 @@ from aarch64.sysregs import reset_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from collections.abc import Set as AbstractSet
 
     from aarch64.lines import Line
 
@@ -98,7 +99,7 @@ class Cpu:
         self.event_register = False
         self.waiting: Wait | None = None
         self.wait_until: int | None = None
-        self.lines: set[Line] = set()
+        self._lines: frozenset[Line] = frozenset()
         self.exclusive: tuple[int, int] | None = None
         self.cycles = 0
         self.retired = 0
@@ -132,6 +133,16 @@ class Cpu:
     def sctlr(self) -> int:
         """SCTLR_ELx of the current translation regime."""
         return self.sysregs[f"SCTLR_EL{self.pstate.el or 1}"]
+
+    @property
+    def lines(self) -> frozenset[Line]:
+        """The interrupt inputs that are asserted. Assign to change them: `cpu.lines |= {Line.IRQ}`."""
+        return self._lines
+
+    @lines.setter
+    def lines(self, asserted: AbstractSet[Line]) -> None:
+        self._lines = frozenset(asserted)
+        self.request_attention()
 
     def request_attention(self) -> None:
         """Have interrupts, waits, PSTATE.IL and BTYPE looked at before the next instruction."""

@@ -68,7 +68,7 @@ def acknowledge(cpu: Cpu, exception: ArchException) -> None:
     if _pending_virtual(cpu) & ~cpu.pstate.daif & _SERROR.bit:
         cpu.sysregs["HCR_EL2"] &= ~HCR_VSE
     else:
-        cpu.lines.discard(Line.SERROR)
+        cpu.lines -= {Line.SERROR}
 
 
 def wakes(cpu: Cpu) -> bool:
@@ -93,7 +93,7 @@ def defer_serrors(cpu: Cpu) -> None:
     """
     masks = cpu.pstate.daif & _ALL
     if Line.SERROR in cpu.lines and _physical_masks(cpu, masks) & _SERROR.bit:
-        cpu.lines.discard(Line.SERROR)
+        cpu.lines -= {Line.SERROR}
         cpu.sysregs["DISR_EL1"] = DISR_A
     if _pending_virtual(cpu) & masks & _SERROR.bit:
         cpu.sysregs["HCR_EL2"] &= ~HCR_VSE

@@ -28,7 +28,7 @@ STATE = (
     "event_register",
     "waiting",
     "wait_until",
-    "lines",
+    "_lines",
     "exclusive",
     "stop",
 )

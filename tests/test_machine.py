@@ -10,6 +10,7 @@ from aarch64.assembler import assemble_source
 from aarch64.devices.console import Console
 from aarch64.errors import AArch64Error
 from aarch64.image import Image, Segment
+from aarch64.lines import Line
 from aarch64.machine import RAM_BASE, CallError, Machine, MachineError
 from aarch64.stop import Stop, StopReason
 
@@ -462,3 +463,12 @@ def test_unaligned_accesses_are_a_choice():
     source = "mov x1, #0x40000000\nldr x0, [x1, #1]\nb ."
     assert make(source).run().message.startswith("data abort, read, alignment fault at 0x40000001")
     assert make(source, unaligned=True).run().message.startswith("branch to itself")
+
+
+def test_an_interrupt_line_asserted_from_outside_is_seen_at_the_next_cycle() -> None:
+    machine = make("msr daifclr, #2\nnop\nnop\nnop\nnop\nnop")
+    for _ in range(4):
+        machine.step()
+    machine.cpu.lines |= {Line.IRQ}
+    assert machine.step() is None
+    assert {"IRQ": 1} == machine.exceptions

@@ -210,7 +210,7 @@ def test_the_budget_is_exact_in_a_wait():
 
 def test_a_pending_interrupt_line_ends_a_wait():
     machine = make("wfi\nmov x19, #1\nb .")
-    machine.cpu.lines.add(Line.FIQ)
+    machine.cpu.lines |= {Line.FIQ}
     machine.run(max_cycles=100)
     assert machine.cpu.gpr[19] == 1
 

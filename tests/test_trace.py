@@ -111,7 +111,7 @@ def test_a_fetch_that_faults_has_no_instruction():
 
 def test_an_interrupt():
     machine = make("msr daifclr, #2\nadd x0, x0, #1\nadd x0, x0, #1")
-    machine.cpu.lines.add(Line.IRQ)
+    machine.cpu.lines |= {Line.IRQ}
     assert trace(machine, 2) == [
         "0 EL1h 0x0000000040000000 d50342ff msr DAIFClr, #2 | daif=DA-F",
         "1 EL1h exception IRQ: EL1 -> EL1, vector=0x0000000000000280 elr=0x0000000040000004 spsr=0x345",

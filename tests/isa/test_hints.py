@@ -60,7 +60,7 @@ def test_wfi_waits():
 @pytest.mark.parametrize("line", Line)
 def test_wfi_does_not_wait_when_an_interrupt_is_pending_though_masked(line):
     cpu = make_cpu()
-    cpu.lines.add(line)
+    cpu.lines |= {line}
     execute(cpu, "wfi")
     assert cpu.waiting is None
 
@@ -180,7 +180,7 @@ def test_what_does_not_wait_is_not_trapped():
     execute(cpu, "wfe")
     cpu.set_x(9, 0)
     execute(cpu, "wfet x9")
-    cpu.lines.add(Line.IRQ)
+    cpu.lines |= {Line.IRQ}
     execute(cpu, "wfi")
     assert (False, None) == (cpu.event_register, cpu.waiting)
 
