@@ -19,7 +19,7 @@ from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
 from aarch64.registers import SP, ZR
-from aarch64.sysregs import reset_values
+from aarch64.sysregs import read_register, reset_values, write_register
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -282,6 +282,16 @@ class Cpu:
         if old == expected:
             self.store(address, size, new, Access.ATOMIC)
         return old
+
+    # --- The vocabulary: system registers
+
+    def system_register(self, encoding: int, rt: int) -> Bits:
+        """The register that MRS names by `encoding` (16 bits, op0 first), read into `rt`; or the trap it takes."""
+        return read_register(self, encoding, rt)
+
+    def set_system_register(self, encoding: int, rt: int, value: Bits) -> None:
+        """Write the register that MSR names by `encoding` (16 bits, op0 first) from `rt`; or take its trap."""
+        write_register(self, encoding, rt, value)
 
     # --- The vocabulary: control
 

@@ -10,7 +10,7 @@ from aarch64.exceptions import system_register_iss, trapped_system_register
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Semantics, Trait
 from aarch64.isa.syntax import Cursor, Mismatch
-from aarch64.sysregs import names, read_register, write_register
+from aarch64.sysregs import names
 from aarch64.sysregs.names import Direction
 from aarch64.sysregs.traps import UMA, On, trapping_level
 
@@ -68,7 +68,7 @@ insn = GROUP.insn
     traits=Trait.READS_SYSREG,
 )
 def mrs(cpu: Cpu, o0: int, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
-    cpu.set_x(rt, read_register(cpu, names.encode(2 + o0, op1, crn, crm, op2), rt))
+    cpu.set_x(rt, cpu.system_register(names.encode(2 + o0, op1, crn, crm, op2), rt))
 
 
 @insn(
@@ -78,7 +78,7 @@ def mrs(cpu: Cpu, o0: int, op1: int, crn: int, crm: int, op2: int, rt: int) -> N
     traits=Trait.WRITES_SYSREG,
 )
 def msr_register(cpu: Cpu, o0: int, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
-    write_register(cpu, names.encode(2 + o0, op1, crn, crm, op2), rt, cpu.x(rt))
+    cpu.set_system_register(names.encode(2 + o0, op1, crn, crm, op2), rt, cpu.x(rt))
 
 
 # --- MSR (immediate): one definition for each PSTATE field; of a one-bit field's immediate the lowest bit counts

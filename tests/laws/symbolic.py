@@ -240,6 +240,12 @@ class Recorder(Cpu):
     def compare_and_swap(self, address: Any, size: int, expected: Any, new: Any) -> Any:
         return self._access("compare_and_swap", address, size, expected, new)
 
+    def system_register(self, encoding: int, rt: int) -> Any:
+        return self._read("system_register", encoding, rt)
+
+    def set_system_register(self, encoding: int, rt: int, value: Any) -> None:
+        self._write("set_system_register", encoding, rt, value)
+
     def branch(self, target: Any) -> None:
         self._branch("branch", target)
 
