@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import Any
 
 import click
@@ -51,6 +51,8 @@ class LazyGroup(click.Group):
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
+    from importlib import metadata  # noqa: PLC0415  (heavy, and for this only)
+
     try:
         version = metadata.version("aarch64-kprobes")
     except metadata.PackageNotFoundError:
@@ -85,3 +87,7 @@ def main() -> None:
     Every command explains itself: a64 COMMAND --help. The exit status is 2 when what was given is wrong (an option, a
     file, a word); otherwise it is 0, or what a64 run says it is.
     """
+
+
+if __name__ == "__main__":
+    main(prog_name="a64")

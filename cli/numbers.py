@@ -1,4 +1,4 @@
-"""Numbers and words on the command line."""
+"""Numbers on the command line: integers, addresses, sizes, instruction words."""
 
 from __future__ import annotations
 
@@ -6,18 +6,48 @@ import re
 
 import click
 
+from aarch64.bits import mask
+
+_INTEGER = re.compile(r"[-+]?(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9_]+)", re.IGNORECASE)
+_SIZE = re.compile(r"(0x[0-9a-f_]+|[0-9_]+)([KMGT]?)(?:iB|B)?", re.IGNORECASE)
+_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
 _WORD = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})")
 
 
-def parse_address(text: str) -> int:
-    """Where instructions go: decimal, or hexadecimal with 0x; BadParameter unless it is a multiple of 4 below 2^52."""
+def parse_integer(text: str) -> int | None:
+    """A decimal, 0x, 0o or 0b number of at most 64 bits, perhaps negative; None for anything else."""
+    if not _INTEGER.fullmatch(text):
+        return None
     try:
         value = int(text, 0)
-    except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not an address: write 0x40000000 or a decimal number") from error
+    except ValueError:
+        return None
+    return value if -(1 << 63) <= value < 1 << 64 else None
+
+
+def parse_address(text: str) -> int:
+    """Where instructions go; BadParameter unless it is a multiple of 4 below 2^52."""
+    value = parse_integer(text)
+    if value is None:
+        raise click.BadParameter(f"{text!r} is not an address: write 0x40000000 or a decimal number")
     if value % 4 or not 0 <= value < 1 << 52:
         raise click.BadParameter(f"{value:#x} is not a multiple of 4 below 2^52")
     return value
+
+
+def parse_place(text: str) -> int | str:
+    """An address, or the name of a symbol as it is."""
+    number = parse_integer(text)
+    return text if number is None else number & mask(64)
+
+
+def parse_size(text: str) -> int:
+    """A number of bytes: 65536, 0x10000, 64K, 128M or 1G; BadParameter for anything else."""
+    found = _SIZE.fullmatch(text)
+    number = parse_integer(found[1]) if found else None
+    if found is None or number is None:
+        raise click.BadParameter(f"{text!r} is not a size such as 65536, 0x10000, 64K, 128M or 1G")
+    return number << _UNITS[found[2].upper()]
 
 
 def parse_word(text: str) -> int | None:

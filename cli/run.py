@@ -19,15 +19,8 @@ from aarch64.stop import Stop, StopReason
 from cli import report
 from cli.console import InputError
 from cli.host_console import HostConsole
-from cli.numbers import parse_address
-from cli.values import (
-    Assignment,
-    parse_assignment,
-    parse_features,
-    parse_integer,
-    parse_place,
-    parse_size,
-)
+from cli.numbers import parse_address, parse_integer, parse_place, parse_size
+from cli.values import Assignment, parse_assignment, parse_features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -1,8 +1,7 @@
-"""Values as users write them on the command line: numbers, sizes, registers, feature lists."""
+"""Registers and feature lists as users write them on the command line."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,38 +10,12 @@ import click
 from aarch64.bits import mask
 from aarch64.features import DEFAULT_FEATURES, NOT_MODELLED, Feature
 from aarch64.registers import W_NAMES, X_NAMES, ZR, parse_register
+from cli.numbers import parse_integer
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
 _REGISTERS = frozenset({*X_NAMES[:ZR], *W_NAMES[:ZR], "lr", "fp", "sp", "pc"})
-_UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
-_SIZE = re.compile(r"(0x[0-9a-f]+|[0-9]+)([KMGT]?)(?:iB|B)?", re.IGNORECASE)
-
-
-def parse_integer(text: str) -> int | None:
-    """A decimal, 0x, 0o or 0b number of at most 64 bits, perhaps negative; None for anything else."""
-    if not re.fullmatch(r"[-+]?(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9_]+)", text, re.IGNORECASE):
-        return None
-    try:
-        value = int(text, 0)
-    except ValueError:
-        return None
-    return value if -(1 << 63) <= value < 1 << 64 else None
-
-
-def parse_size(text: str) -> int:
-    """A number of bytes: 65536, 0x10000, 64K, 128M or 1G; BadParameter for anything else."""
-    found = _SIZE.fullmatch(text)
-    if not found:
-        raise click.BadParameter(f"{text!r} is not a size such as 65536, 0x10000, 64K, 128M or 1G")
-    return int(found[1], 0) << _UNITS[found[2].upper()]
-
-
-def parse_place(text: str) -> int | str:
-    """An address, or the name of a symbol as it is."""
-    number = parse_integer(text)
-    return text if number is None else number & mask(64)
 
 
 @attrs.frozen

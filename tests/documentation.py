@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
 
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-_SHELL_SETUP = f"a64() {{ {sys.executable} -c 'from cli.main import main; main()' \"$@\"; }}; "
+_SHELL_SETUP = f'a64() {{ {sys.executable} -m cli "$@"; }}; '
 
 
 def output_of(command: str) -> str:

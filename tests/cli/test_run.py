@@ -17,7 +17,7 @@ import pytest
 from tests.programs.examples import load_examples
 
 ROOT = Path(__file__).parents[2]
-A64 = [sys.executable, "-c", "from cli.main import main; main(prog_name='a64')"]
+A64 = [sys.executable, "-m", "cli"]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
 
 EXIT = """
@@ -129,6 +129,7 @@ USAGE = [
     (("--max-el", "0"), "0 is not in the range 1<=x<=3"),
     (("--el", "3", "--max-el", "2"), "no machine starts at EL3 with EL2 as its highest level"),
     (("--ram", "lots"), "'lots' is not a size"),
+    (("--ram", "010K"), "'010K' is not a size"),
     (("--ram", "1000"), "0x3e8 bytes of RAM: want a multiple of 0x1000"),
     (("--ram", "999999T"), "bytes of RAM: want a multiple"),
     (("--reg", "x31=0"), "'x31' is not a register"),
@@ -142,6 +143,7 @@ USAGE = [
     (("--max-cycles", "-1"), "-1 is not in the range"),
     (("--entry", "nowhere"), "nowhere"),
     (("--call", "nowhere"), "no symbol 'nowhere' in the program"),
+    (("--base", "0x"), "'0x' is not an address"),
     (("--base", "0x40000002"), "0x40000002 is not a multiple of 4"),
     (("--base", "0x1000"), "does not fit into RAM at 0x40000000..0x48000000"),
     (("--semihosting-root", "nowhere"), "Directory 'nowhere' does not exist"),
@@ -315,9 +317,10 @@ buffer: .space  100
 """
 
 
-def test_the_command_line_is_the_program_s(a64, tmp_path):
-    done = a64(COMMAND_LINE, after=("one", "two", "--", "--three", "-4"))
-    assert (0, f"{tmp_path / 'program.s'} one two --three -4", "") == outcome(done)
+def test_the_command_line_is_the_program_s(a64, program):
+    program(COMMAND_LINE)
+    done = a64(Path("program.s"), after=("one", "two", "--", "--three", "-4"))  # short: the guest has room for 99 bytes
+    assert (0, "program.s one two --three -4", "") == outcome(done)
 
 
 COPY = f"""{START}

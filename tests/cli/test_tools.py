@@ -19,6 +19,7 @@ from cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 PROGRAMS = ROOT / "examples" / "programs"
+A64 = [sys.executable, "-m", "cli"]
 
 
 def a64(*arguments, text=None):
@@ -30,10 +31,7 @@ def a64(*arguments, text=None):
 
 def process(*arguments, **options):
     """The command as a process of its own."""
-    code = "from cli.main import main; main(prog_name='a64')"
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, **options
-    )
+    return subprocess.run([*A64, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, **options)
 
 
 # --- asm
@@ -384,16 +382,24 @@ def test_version():
     assert a64("--version")[1].startswith("a64 ")
 
 
+@pytest.mark.parametrize("module", ["cli", "cli.main"])
+def test_the_command_as_a_module(module):
+    done = subprocess.run(
+        [sys.executable, "-m", module, "decode", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: a64 decode ")
+
+
 def test_output_into_a_closed_pipe_is_no_traceback():
-    command = f"{shlex.quote(sys.executable)} -c \"from cli.main import main; main(prog_name='a64')\" isa | head -n 1"
+    command = f"{shlex.join(A64)} isa | head -n 1"
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
     assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
 
 
 def test_interrupting_a_command_is_one_line_and_status_130():
-    code = "from cli.main import main; main(prog_name='a64')"
     with subprocess.Popen(
-        [sys.executable, "-u", "-c", code, "disasm", "--words", "-"],
+        [sys.executable, "-u", "-m", "cli", "disasm", "--words", "-"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -411,7 +417,7 @@ def test_interrupting_a_command_is_one_line_and_status_130():
 def test_colour_is_for_terminals_only():
     environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"} | {"TERM": "xterm"}
     assert "\x1b[" not in process("decode", "0x8b020c20", env=environment).stdout
-    command = f"{sys.executable} -c \"from cli.main import main; main(prog_name='a64')\" decode 0x8b020c20"
+    command = shlex.join([*A64, "decode", "0x8b020c20"])
 
     def in_terminal(**more):
         return subprocess.run(
