@@ -14,11 +14,11 @@ from aarch64.bits import mask, sign_extend
 from aarch64.exceptions import ArchException, Fault, data_abort, instruction_abort, pc_alignment
 from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SIZE, BusError
+from aarch64.sysregs.fields import SCTLR_A, SCTLR_NAA
+from aarch64.sysregs.identification import PHYSICAL_ADDRESS_BITS
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
-
-PHYSICAL_ADDRESS_BITS = 48
 
 
 @unique
@@ -33,8 +33,6 @@ class Access(Enum):
     ATOMIC = "single-copy atomic read-modify-write"
 
 
-_SCTLR_A = 1 << 1
-_SCTLR_NAA = 1 << 6
 _TBI_BITS = {1: (37, 38), 2: (20, 20), 3: (20, 20)}
 """Bit numbers of TCR_ELx.TBI for addresses with bit 55 clear and set."""
 _TBID_BITS = {1: (51, 52), 2: (29, 29), 3: (29, 29)}
@@ -71,11 +69,11 @@ def _is_single(cpu: Cpu, address: int, size: int) -> bool:
 def _unaligned_access_faults(cpu: Cpu, address: int, size: int, access: Access) -> bool:
     """AArch64.UnalignedAccessFaults: whether an unaligned access of this kind faults on any type of memory."""
     sctlr = cpu.sctlr
-    if sctlr & _SCTLR_A:
+    if sctlr & SCTLR_A:
         return True
     if access in (Access.NORMAL, Access.UNPRIVILEGED):
         return False
-    if access in (Access.ORDERED, Access.ORDERED_DOWNWARDS) and sctlr & _SCTLR_NAA:
+    if access in (Access.ORDERED, Access.ORDERED_DOWNWARDS) and sctlr & SCTLR_NAA:
         return not cpu.has(Feature.LSE2)
     return not _is_single(cpu, address, size)
 

@@ -20,6 +20,7 @@ from aarch64.pseudocode import Flags, condition_holds
 from aarch64.pstate import PState
 from aarch64.registers import SP, ZR
 from aarch64.sysregs import read_register, reset_values, write_register
+from aarch64.sysregs.fields import SCR_EEL2, SCR_NS, SCTLR_SA, SCTLR_SA0
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,10 +30,6 @@ if TYPE_CHECKING:
 
 _MASK64 = mask(64)
 _MASKS = tuple(mask(width) for width in range(65))
-_SCTLR_SA = 1 << 3
-_SCTLR_SA0 = 1 << 4
-_SCR_NS = 1 << 0
-_SCR_EEL2 = 1 << 18
 
 
 @unique
@@ -120,14 +117,14 @@ class Cpu:
     @property
     def is_secure(self) -> bool:
         """Whether the current level is in Secure state."""
-        return self.max_el == 3 and (self.pstate.el == 3 or not self.sysregs["SCR_EL3"] & _SCR_NS)
+        return self.max_el == 3 and (self.pstate.el == 3 or not self.sysregs["SCR_EL3"] & SCR_NS)
 
     @property
     def el2_enabled(self) -> bool:
         """EL2Enabled: EL2 exists and is not switched off by being in Secure state without EEL2."""
         if self.max_el < 2:
             return False
-        return self.max_el == 2 or bool(self.sysregs["SCR_EL3"] & (_SCR_NS | _SCR_EEL2))
+        return self.max_el == 2 or bool(self.sysregs["SCR_EL3"] & (SCR_NS | SCR_EEL2))
 
     @property
     def sctlr(self) -> int:
@@ -175,7 +172,7 @@ class Cpu:
         if number != SP:
             return self.gpr[number]
         value = self.sp
-        if value & 15 and self.sctlr & (_SCTLR_SA if self.pstate.el else _SCTLR_SA0):
+        if value & 15 and self.sctlr & (SCTLR_SA if self.pstate.el else SCTLR_SA0):
             raise sp_alignment()
         return value
 

@@ -13,6 +13,7 @@ from aarch64.exceptions import ArchException, ExceptionClass, Return, Route, Tak
 from aarch64.features import Feature
 from aarch64.pmu import before_level_change
 from aarch64.pstate import SPSR_AARCH32, PState
+from aarch64.sysregs.fields import HCR_TEA, HCR_TGE, MDCR_TDE, SCR_EA, SCTLR_DSSBS, SCTLR_SPAN
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -21,12 +22,6 @@ _FROM_SAME_WITH_SP_ELX = 0x200
 _FROM_LOWER_AARCH64 = 0x400
 _VBAR_ALIGNMENT = mask(64) ^ 0x7FF
 
-HCR_TGE = 1 << 27
-HCR_TEA = 1 << 37
-MDCR_TDE = 1 << 8
-SCR_EA = 1 << 3
-_SCTLR_SPAN = 1 << 23
-_SCTLR_DSSBS = 1 << 44
 _IL = 1 << 25
 _EC_SHIFT = 26
 
@@ -118,12 +113,12 @@ def _report(cpu: Cpu, exception: ArchException, source: int, target: int) -> int
 
 def _handler_state(cpu: Cpu, old: PState, target: int) -> PState:
     sctlr = cpu.sysregs[f"SCTLR_EL{target}"]
-    sets_pan = target == 1 and cpu.has(Feature.PAN) and not sctlr & _SCTLR_SPAN
+    sets_pan = target == 1 and cpu.has(Feature.PAN) and not sctlr & SCTLR_SPAN
     return PState(
         n=old.n, z=old.z, c=old.c, v=old.v, dit=old.dit,
         el=target,
         pan=1 if sets_pan else old.pan,
-        ssbs=int(bool(sctlr & _SCTLR_DSSBS)) if cpu.has(Feature.SSBS) else 0,
+        ssbs=int(bool(sctlr & SCTLR_DSSBS)) if cpu.has(Feature.SSBS) else 0,
     )  # fmt: skip
 
 

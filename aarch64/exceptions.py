@@ -24,7 +24,6 @@ class ExceptionClass(IntEnum):
     HVC = 0x16
     SMC = 0x17
     SYSTEM_REGISTER = 0x18
-    ERET = 0x1A
     PAC_FAIL = 0x1C
     INSTRUCTION_ABORT = 0x20
     INSTRUCTION_ABORT_SAME = 0x21
@@ -218,11 +217,6 @@ def pointer_authentication_failure(iss: int) -> ArchException:
 def branch_target(btype: int) -> ArchException:
     """A branch target exception: `btype` was not compatible with the instruction."""
     return ArchException(ExceptionClass.BTI, btype)
-
-
-def trapped_eret(iss: int) -> ArchException:
-    """ERET, ERETAA or ERETAB trapped to EL2 (`iss` bit 1: authenticated, bit 0: B key)."""
-    return ArchException(ExceptionClass.ERET, iss, target=2)
 
 
 @unique

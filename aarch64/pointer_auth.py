@@ -17,12 +17,10 @@ from aarch64.bits import Bits, mask, primitive
 from aarch64.exceptions import pointer_authentication_failure, trapped_pointer_authentication
 from aarch64.features import Feature
 from aarch64.qarma import qarma5
+from aarch64.sysregs.fields import HCR_API, SCR_API
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
-
-_HCR_API = 1 << 41
-_SCR_API = 1 << 17
 
 _SELECT = 1 << 55
 """The bit of a signed pointer that tells the lower from the upper range; it never holds a code."""
@@ -150,9 +148,9 @@ def _require_canonical(pointer: int, lower: int, upper: int, iss: int) -> int:
 def _check_traps(cpu: Cpu) -> None:
     """Raise the trap of a pointer authentication instruction to EL2 or EL3, if HCR_EL2.API or SCR_EL3.API is clear."""
     el = cpu.pstate.el
-    if el < 2 and cpu.el2_enabled and not cpu.sysregs["HCR_EL2"] & _HCR_API:
+    if el < 2 and cpu.el2_enabled and not cpu.sysregs["HCR_EL2"] & HCR_API:
         cpu.raise_exception(trapped_pointer_authentication(2))
-    if el < 3 and cpu.has_level(3) and not cpu.sysregs["SCR_EL3"] & _SCR_API:
+    if el < 3 and cpu.has_level(3) and not cpu.sysregs["SCR_EL3"] & SCR_API:
         cpu.raise_exception(trapped_pointer_authentication(3))
 
 

@@ -39,7 +39,6 @@ _FAULTS = {
 }
 
 _WAITS = ("WFI", "WFE", "WFIT", "WFET")
-_ERETS = ("ERET", "ERET", "ERETAA", "ERETAB")
 
 
 def fault_status(status: int) -> str:
@@ -86,7 +85,6 @@ _DESCRIPTIONS: dict[ExceptionClass, Callable[[int], str]] = {
     ExceptionClass.HVC: lambda iss: f"HVC #{iss & 0xFFFF:#x}",
     ExceptionClass.SMC: lambda iss: f"SMC #{iss & 0xFFFF:#x}",
     ExceptionClass.SYSTEM_REGISTER: _system_register,
-    ExceptionClass.ERET: lambda iss: f"trapped {_ERETS[iss & 3]}",
     ExceptionClass.PAC_FAIL: lambda iss: (
         f"pointer authentication failure, {'data' if iss & 2 else 'instruction'} key {'B' if iss & 1 else 'A'}"
     ),

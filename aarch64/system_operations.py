@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.access import PHYSICAL_ADDRESS_BITS, ignores_top_byte, strip_tag
+from aarch64.access import ignores_top_byte, strip_tag
 from aarch64.bits import Bits, mask
 from aarch64.exceptions import Fault, data_abort, system_register_iss, trapped_system_register
 from aarch64.features import Feature
+from aarch64.sysregs.fields import HCR_TDZ, SCR_NS, SCTLR_DZE
+from aarch64.sysregs.identification import PHYSICAL_ADDRESS_BITS
+from aarch64.sysregs.record import bits
 from aarch64.sysregs.traps import TIDCP, On, Trap, trapping_level
 
 if TYPE_CHECKING:
@@ -85,8 +88,6 @@ def zero_block(cpu: Cpu, address: int) -> None:
         cpu.store(start + offset, 8, 0)
 
 
-_SCR_NS = 1 << 0
-
 _PAR_FAULT = 1 << 0
 _PAR_FST_SHIFT = 1
 _PAR_OUTER_SHAREABLE = 0b10 << 7
@@ -102,7 +103,7 @@ def flat_translation(cpu: Cpu, address: int, regime: int) -> int:
     top = 56 if ignores_top_byte(cpu, regime, address >> 55 & 1) else 64
     if address & mask(top) & ~mask(PHYSICAL_ADDRESS_BITS):
         return _PAR_RES1 | Fault.ADDRESS_SIZE << _PAR_FST_SHIFT | _PAR_FAULT
-    is_secure = cpu.has_level(3) and (regime == 3 or not cpu.sysregs["SCR_EL3"] & _SCR_NS)
+    is_secure = cpu.has_level(3) and (regime == 3 or not cpu.sysregs["SCR_EL3"] & SCR_NS)
     frame = address & mask(PHYSICAL_ADDRESS_BITS) & ~0xFFF
     return frame | _PAR_RES1 | _PAR_OUTER_SHAREABLE | (0 if is_secure else _PAR_NS)
 
@@ -119,22 +120,22 @@ def translate_in(regime: int) -> Action:
 # --- the controls
 
 
-def _el0_needs(sctlr_bit: int) -> Trap:
-    return Trap("SCTLR_EL1", 1 << sctlr_bit, to=1, by=(0,), enables=True)
+def _el0_needs(sctlr: int) -> Trap:
+    return Trap("SCTLR_EL1", sctlr, to=1, by=(0,), enables=True)
 
 
-def _hcr(bit: int, by: tuple[int, ...] = (1,)) -> Trap:
-    return Trap("HCR_EL2", 1 << bit, to=2, by=by)
+def _hcr(mask: int, by: tuple[int, ...] = (1,)) -> Trap:
+    return Trap("HCR_EL2", mask, to=2, by=by)
 
 
-UCI = _el0_needs(26)
-DZE = _el0_needs(14)
-EN_RCTX = _el0_needs(10)
-TSW = _hcr(22)
-TPCP = _hcr(23, by=(0, 1))
-TPU = _hcr(24, by=(0, 1))
-TTLB = _hcr(25)
-TDZ = _hcr(28, by=(0, 1))
+UCI = _el0_needs(bits(26))
+DZE = _el0_needs(SCTLR_DZE)
+EN_RCTX = _el0_needs(bits(10))
+TSW = _hcr(bits(22))
+TPCP = _hcr(bits(23), by=(0, 1))
+TPU = _hcr(bits(24), by=(0, 1))
+TTLB = _hcr(bits(25))
+TDZ = _hcr(HCR_TDZ, by=(0, 1))
 
 
 # --- the table

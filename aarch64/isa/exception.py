@@ -17,6 +17,7 @@ from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import Choice
 from aarch64.pointer_auth import Key, authenticate
+from aarch64.sysregs.fields import HCR_HCD, HCR_TSC, SCR_HCE, SCR_SMD
 
 if TYPE_CHECKING:
     from aarch64.bits import Bits
@@ -26,11 +27,6 @@ GROUP = Group("Exception generation and return", {"key": lambda field: Choice(fi
 insn = GROUP.insn
 
 SEMIHOSTING = 0xF000
-
-_HCR_TSC = 1 << 19
-_HCR_HCD = 1 << 29
-_SCR_SMD = 1 << 7
-_SCR_HCE = 1 << 8
 
 
 @insn("SVC", "11010100 000 imm16:16 000 01", asm="svc {imm16:hex}", traits=Trait.RAISES)
@@ -54,8 +50,8 @@ def hvc(cpu: Cpu, imm16: int) -> None:
 def hypervisor_calls_enabled(cpu: Cpu) -> bool:
     """Whether the highest level allows HVC: SCR_EL3.HCE, or HCR_EL2.HCD where there is no EL3."""
     if cpu.has_level(3):
-        return bool(cpu.sysregs["SCR_EL3"] & _SCR_HCE)
-    return not cpu.sysregs["HCR_EL2"] & _HCR_HCD
+        return bool(cpu.sysregs["SCR_EL3"] & SCR_HCE)
+    return not cpu.sysregs["HCR_EL2"] & HCR_HCD
 
 
 @insn("SMC", "11010100 000 imm16:16 000 11", asm="smc {imm16:hex}", traits=Trait.RAISES)
@@ -63,13 +59,13 @@ def smc(cpu: Cpu, imm16: int) -> None:
     el = cpu.pstate.el
     if el == 0:
         cpu.undefined()
-    if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & _HCR_TSC:
+    if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_TSC:
         # Also where firmware stands in for EL3: a hypervisor may keep its guest from calling it.
         cpu.raise_exception(trapped_smc(imm16))
     if not cpu.has_level(3):
         call_firmware(cpu, Conduit.SMC)
         return
-    if cpu.sysregs["SCR_EL3"] & _SCR_SMD:
+    if cpu.sysregs["SCR_EL3"] & SCR_SMD:
         cpu.undefined()
     cpu.raise_exception(secure_monitor_call(imm16))
 

@@ -13,6 +13,7 @@ from aarch64.features import Feature
 from aarch64.interrupts import defer_serrors, is_pending
 from aarch64.isa.definition import Group, Trait
 from aarch64.isa.operands import Choice, Computed
+from aarch64.sysregs.fields import HCR_TWE, HCR_TWI, SCR_TWE, SCR_TWI, SCTLR_NTWE, SCTLR_NTWI
 from aarch64.sysregs.traps import el1_or_tge
 from aarch64.timers import virtual_count
 
@@ -101,8 +102,8 @@ class WaitTraps:
     scr: int
 
 
-_WFI_TRAPS = WaitTraps(sctlr=1 << 16, hcr=1 << 13, scr=1 << 12)
-_WFE_TRAPS = WaitTraps(sctlr=1 << 18, hcr=1 << 14, scr=1 << 13)
+_WFI_TRAPS = WaitTraps(SCTLR_NTWI, HCR_TWI, SCR_TWI)
+_WFE_TRAPS = WaitTraps(SCTLR_NTWE, HCR_TWE, SCR_TWE)
 
 
 def trap_level(cpu: Cpu, traps: WaitTraps) -> int | None:

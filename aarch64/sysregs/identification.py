@@ -18,10 +18,13 @@ from aarch64.sysregs.traps import TID1, TID2, TID3, UCT
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
+PHYSICAL_ADDRESS_BITS = 48
+_PA_RANGE = {32: 0, 36: 1, 40: 2, 42: 3, 44: 4, 48: 5}
+"""ID_AA64MMFR0_EL1.PARange by the number of physical address bits."""
+
 Field = Callable[[Config], int]
 
 _NOT_IMPLEMENTED = 0b1111
-_PA_48_BITS = 5
 
 
 def has(*steps: Feature) -> Field:
@@ -96,7 +99,7 @@ FIELDS: Mapping[str, Mapping[int, Field]] = {
     },
     "ID_AA64ISAR2_EL1": {0: when(Feature.WFXT, 2), 20: has(Feature.HBC), 52: has(Feature.CSSC)},
     "ID_AA64MMFR0_EL1": {
-        0: const(_PA_48_BITS),
+        0: const(_PA_RANGE[PHYSICAL_ADDRESS_BITS]),
         4: const(2),  # 16-bit ASIDs
         12: level(3),  # Secure and Non-secure memory
         20: const(1),  # 16KB granule

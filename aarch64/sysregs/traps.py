@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.exceptions import trapped_floating_point, undefined
-from aarch64.sysregs.fields import HCR_TGE
+from aarch64.sysregs.fields import CPTR_TFP, HCR_TGE, MDCR_TDE
 from aarch64.sysregs.record import bits
 
 if TYPE_CHECKING:
@@ -89,8 +89,6 @@ def check_fp_access(cpu: Cpu) -> None:
 _FPEN = {0b00: False, 0b10: False, 0b11: True}
 """CPACR_EL1.FPEN: whether EL0 and EL1 may use floating point; 0b01 lets only EL1."""
 
-CPTR_TFP = 1 << 10
-
 # --- to EL1, from EL0
 
 
@@ -120,8 +118,13 @@ def _hcr(number: int, by: tuple[int, ...] = (1,), on: On = On.BOTH, *, enables: 
     return Trap("HCR_EL2", 1 << number, to=2, by=by, on=on, enables=enables)
 
 
-def _mdcr(*numbers: int, by: tuple[int, ...] = (1,)) -> Trap:
-    return Trap("MDCR_EL2", bits(*numbers), to=2, by=by)
+def _mdcr(number: int) -> Trap:
+    return Trap("MDCR_EL2", bits(number), to=2, by=(0, 1))
+
+
+def _debug(number: int, by: tuple[int, ...] = (1,)) -> Trap:
+    """A control of MDCR_EL2 that acts as set where TDE is."""
+    return Trap("MDCR_EL2", bits(number) | MDCR_TDE, to=2, by=by)
 
 
 TID1 = _hcr(16)
@@ -134,13 +137,12 @@ TRVM = _hcr(30, on=On.READ)
 TLOR = _hcr(35)
 TERR = _hcr(36)
 APK = _hcr(40, enables=True)
-TDE = 8
-TDA = _mdcr(TDE, 9)
-TDA_DCC = attrs.evolve(_mdcr(TDE, 9, by=(0, 1)), also=("HCR_EL2", HCR_TGE))
-TDOSA = _mdcr(TDE, 10)
-TDRA = _mdcr(TDE, 11)
-TPM = _mdcr(6, by=(0, 1))
-TPMCR = _mdcr(5, by=(0, 1))
+TDA = _debug(9)
+TDA_DCC = attrs.evolve(_debug(9, by=(0, 1)), also=("HCR_EL2", HCR_TGE))
+TDOSA = _debug(10)
+TDRA = _debug(11)
+TPM = _mdcr(6)
+TPMCR = _mdcr(5)
 TCPAC = Trap("CPTR_EL2", 1 << 31, to=2, by=(1,))
 EL1PCTEN = Trap("CNTHCTL_EL2", 1 << 0, to=2, by=(0, 1), enables=True)
 EL1PCEN = Trap("CNTHCTL_EL2", 1 << 1, to=2, by=(0, 1), enables=True)

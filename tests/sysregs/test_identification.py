@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aarch64.access import PHYSICAL_ADDRESS_BITS
 from aarch64.features import DEFAULT_FEATURES, NOT_MODELLED, Feature
 from aarch64.sysregs import TABLE, names, read_register, reset_values
 from aarch64.sysregs.identification import FIELDS
@@ -97,10 +96,6 @@ def test_every_field_has_a_row():
 def test_every_modelled_feature_shows_in_a_field():
     stated = {name for *_, steps in ROWS for name, _ in steps} | {"SEL2"}
     assert stated == {feature.name for feature in frozenset(Feature) - NOT_MODELLED}
-
-
-def test_the_physical_address_size_is_that_of_memory_accesses():
-    assert 48 == PHYSICAL_ADDRESS_BITS
 
 
 @given(st.sets(st.sampled_from(sorted(Feature, key=lambda item: item.name))), st.integers(1, 3))
