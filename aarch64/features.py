@@ -25,6 +25,7 @@ class Feature(Enum):
     FLAGM2 = "flag conversion: AXFLAG, XAFLAG"
     FPAC = "authentication failures fault instead of returning a poisoned pointer"
     HBC = "hinted conditional branches: BC.cond"
+    IDST = "reads of ID registers that are not allowed are reported as trapped, not as undefined"
     LOR = "limited ordering regions: LDLAR, STLLR"
     LRCPC = "LDAPR"
     LRCPC2 = "LDAPUR, STLUR"

@@ -106,7 +106,7 @@ FIELDS: Mapping[str, Mapping[int, Field]] = {
         60: const(1),  # FEAT_ECV without the physical offset
     },
     "ID_AA64MMFR1_EL1": {16: has(Feature.LOR), 20: has(Feature.PAN, Feature.PAN2)},
-    "ID_AA64MMFR2_EL1": {4: has(Feature.UAO), 20: has(Feature.CCIDX), 32: has(Feature.LSE2)},
+    "ID_AA64MMFR2_EL1": {4: has(Feature.UAO), 20: has(Feature.CCIDX), 32: has(Feature.LSE2), 36: has(Feature.IDST)},
 }
 """Fields by lowest bit; every field of these registers is four bits wide."""
 

@@ -87,6 +87,8 @@ PMU_COMMON = (
 PMU = (*PMU_COMMON, "PMSELR_EL0", "PMCCNTR_EL0")
 
 READ, WRITE, BOTH = "r", "w", "rw"
+ID_READS = ("MIDR_EL1", "REVIDR_EL1", "ID_AA64PFR0_EL1", "S3_0_C0_C7_7", "CCSIDR_EL1", "CLIDR_EL1", "AIDR_EL1")
+UNALLOCATED_ID_READS = ("S3_0_C0_C0_1", "CCSIDR2_EL1", "GMID_EL1", "S3_1_C0_C7_7", "S3_3_C0_C0_0", "S3_3_C0_C7_0")
 
 ROWS = [
     # registers, direction, settings, outcome at EL0, EL1, EL2, EL3
@@ -106,15 +108,26 @@ ROWS = [
     (KEYS, BOTH, "HCR_EL2.APK=0", "undefined EL2 ok ok"),
     (KEYS, BOTH, "SCR_EL3.APK=0", "undefined EL3 EL3 ok"),
     (KEYS, BOTH, "HCR_EL2.APK=0 SCR_EL3.APK=0", "undefined EL2 EL3 ok"),
-    (("REVIDR_EL1", "AIDR_EL1"), READ, "HCR_EL2.TID1=1", "undefined EL2 ok ok"),
-    (("CLIDR_EL1", "CCSIDR_EL1"), READ, "HCR_EL2.TID2=1", "undefined EL2 ok ok"),
+    (("REVIDR_EL1", "AIDR_EL1"), READ, "HCR_EL2.TID1=1", "EL1 EL2 ok ok"),
+    (("CLIDR_EL1", "CCSIDR_EL1"), READ, "HCR_EL2.TID2=1", "EL1 EL2 ok ok"),
     (("CSSELR_EL1",), BOTH, "HCR_EL2.TID2=1", "undefined EL2 ok ok"),
     (("CTR_EL0",), READ, "HCR_EL2.TID2=1", "EL2 EL2 ok ok"),
     (("CTR_EL0",), READ, "SCTLR_EL1.UCT=0", "EL1 ok ok ok"),
     (("CTR_EL0",), READ, "SCTLR_EL1.UCT=0 HCR_EL2.TGE=1", "EL2 - ok ok"),
     (("CTR_EL0", "MIDR_EL1", "ID_AA64PFR0_EL1"), WRITE, "", "undefined undefined undefined undefined"),
-    (("ID_AA64PFR0_EL1", "ID_MMFR0_EL1", "S3_0_C0_C7_7"), READ, "HCR_EL2.TID3=1", "undefined EL2 ok ok"),
-    (("MIDR_EL1", "MPIDR_EL1"), READ, "HCR_EL2.TID3=1 HCR_EL2.TID1=1", "undefined ok ok ok"),
+    (("ID_AA64PFR0_EL1", "ID_MMFR0_EL1", "S3_0_C0_C7_7"), READ, "HCR_EL2.TID3=1", "EL1 EL2 ok ok"),
+    (("MIDR_EL1", "MPIDR_EL1"), READ, "HCR_EL2.TID3=1 HCR_EL2.TID1=1", "EL1 ok ok ok"),
+    # FEAT_IDST: what is UNDEFINED in the feature ID space, when it is read
+    (ID_READS, READ, "", "EL1 ok ok ok"),
+    (ID_READS, READ, "HCR_EL2.TGE=1", "EL2 - ok ok"),
+    (ID_READS, READ, "HCR_EL2.TGE=1 SCR_EL3.NS=0", "EL1 ok - ok"),
+    (UNALLOCATED_ID_READS, READ, "", "EL1 EL1 EL2 EL3"),
+    (UNALLOCATED_ID_READS, READ, "HCR_EL2.TID3=1", "EL1 EL2 EL2 EL3"),
+    (UNALLOCATED_ID_READS, READ, "HCR_EL2.TID3=1 SCR_EL3.NS=0", "EL1 EL1 - EL3"),
+    ((*ID_READS, *UNALLOCATED_ID_READS), WRITE, "", "undefined undefined undefined undefined"),
+    (("S3_0_C0_C8_0", "S3_3_C0_C8_0", "S2_0_C0_C0_1"), READ, "", "undefined undefined undefined undefined"),
+    (("CSSELR_EL1",), READ, "", "undefined ok ok ok"),
+    (("VPIDR_EL2",), READ, "", "undefined undefined ok ok"),
     (("S3_0_C15_C2_0", "S3_3_C11_C0_1"), BOTH, "", "undefined undefined undefined undefined"),
     (("S3_0_C15_C2_0", "S3_3_C11_C0_1"), BOTH, "HCR_EL2.TIDCP=1", "undefined EL2 undefined undefined"),
     (("DAIF",), BOTH, "", "ok ok ok ok"),
@@ -207,6 +220,12 @@ def test_who_may_access_what(registers, directions, settings, expected):
                 "-" if wanted == "-" else outcome(text, settings, el) for el, wanted in enumerate(expected.split())
             ]
             assert expected.split() == actual, (name, direction)
+
+
+@pytest.mark.parametrize(("name", "level"), [("MIDR_EL1", 0), ("CLIDR_EL1", 0), ("S3_3_C0_C0_0", 1), ("GMID_EL1", 3)])
+def test_without_idst_the_feature_id_space_is_undefined(name, level):
+    assert ExceptionClass.SYSTEM_REGISTER is take(make_cpu(el=level), f"mrs x0, {name}").ec
+    assert ExceptionClass.UNKNOWN is take(make_cpu(el=level, without=[Feature.IDST]), f"mrs x0, {name}").ec
 
 
 def test_the_syndrome_names_the_instruction():
