@@ -33,6 +33,11 @@ class Taken:
         """ESR_ELx.EC, where there is a syndrome."""
         return None if self.esr is None else self.esr >> 26
 
+    @property
+    def iss(self) -> int | None:
+        """ESR_ELx.ISS, where there is a syndrome."""
+        return None if self.esr is None else self.esr & 0x1FF_FFFF
+
 
 @attrs.frozen
 class Completed:
@@ -42,11 +47,23 @@ class Completed:
 
 
 @attrs.frozen
+class Demanded:
+    """What the architecture says becomes of a case: the exception, as far as it is stated. `far` may be BUFFER."""
+
+    name: str
+    el: int
+    ec: int
+    iss: int
+    far: int | str | None = None
+    spsr: int | None = None
+
+
+@attrs.frozen
 class Difference:
     """Cases in which QEMU does not do what the Arm ARM says, and why."""
 
     reason: str
-    cases: tuple[str, ...]
+    cases: tuple[Demanded, ...]
 
 
 def _value(text: str) -> int | None:
@@ -77,4 +94,4 @@ def parse(stdout: str) -> Iterator[tuple[str, Taken | Completed]]:
 def load_differences() -> tuple[Difference, ...]:
     """The cases in which QEMU is not an oracle."""
     entries = tomllib.loads(DIFFERENCES.read_text())["difference"]
-    return tuple(Difference(entry["reason"], tuple(entry["cases"])) for entry in entries)
+    return tuple(Difference(entry["reason"], tuple(Demanded(**case) for case in entry["cases"])) for entry in entries)

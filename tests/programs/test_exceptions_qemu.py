@@ -66,6 +66,6 @@ def test_a_higher_starting_level_only_adds_cases() -> None:
 
 
 def test_every_listed_difference_names_a_case() -> None:
-    listed = Counter(case for difference in load_differences() for case in difference.cases)
+    listed = Counter(case.name for difference in load_differences() for case in difference.cases)
     assert max(listed.values()) == 1
     assert not set(listed) - set(_cases(3))
