@@ -9,6 +9,8 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
+import attrs
+
 from aarch64 import access as data_path
 from aarch64.access import Access, strip_tag
 from aarch64.bits import Bits, mask
@@ -70,39 +72,53 @@ class Wait(Enum):
     EVENT = "wfe"
 
 
+def _by_level() -> list[int]:
+    return [0] * 4
+
+
+# With slots: of a plain object, CPython 3.11 keeps only the first 30 attributes fast, and none of them once its
+# __dict__ was asked for (measured: instructions then take twice as long).
+@attrs.define(init=False, eq=False, repr=False)
 class Cpu:
     """The architectural state of one processing element.
 
     `gpr[31]` stays zero: it is the zero register. `sp_el`, `elr` and `spsr` are indexed by exception level.
-    `attention_at` is the cycle at which something other than the next instruction may have to happen.
+    `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
+    `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
+    which something other than the next instruction may have to happen. `store_log`, if there is one, is told each
+    store: address, size, value.
     """
+
+    memory: Memory
+    features: frozenset[Feature]
+    max_el: int
+    pstate: PState
+    sysregs: dict[str, int]
+    gpr: list[int] = attrs.field(factory=lambda: [0] * 32)
+    pc: int = 0
+    next_pc: int = 0
+    next_btype: int = 0
+    sp_el: list[int] = attrs.field(factory=_by_level)
+    elr: list[int] = attrs.field(factory=_by_level)
+    spsr: list[int] = attrs.field(factory=_by_level)
+    event_register: bool = False
+    waiting: Wait | None = None
+    wait_until: int | None = None
+    _lines: frozenset[Line] = frozenset()
+    exclusive: tuple[int, int] | None = None
+    cycles: int = 0
+    retired: int = 0
+    attention_at: int = 0
+    services: Services = attrs.field(factory=NoServices)
+    unaligned_device_access: bool = False
+    exception_observers: list[Callable[[Taken], None]] = attrs.field(factory=list)
+    store_log: list[tuple[int, int, int]] | None = None
 
     def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
         """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
-        self.memory = memory
-        self.features = frozenset(features)
-        self.max_el = max_el
-        self.services: Services = NoServices()
-        self.unaligned_device_access = False
-        self.gpr = [0] * 32
-        self.pc = 0
-        self.next_pc = 0
-        self.next_btype = 0
-        self.pstate = PState(el=el, sp=1 if el else 0)
-        self.sp_el = [0] * 4
-        self.elr = [0] * 4
-        self.spsr = [0] * 4
-        self.sysregs = reset_values(self.features, max_el, el)
-        self.event_register = False
-        self.waiting: Wait | None = None
-        self.wait_until: int | None = None
-        self._lines: frozenset[Line] = frozenset()
-        self.exclusive: tuple[int, int] | None = None
-        self.cycles = 0
-        self.retired = 0
-        self.attention_at = 0
-        self.exception_observers: list[Callable[[Taken], None]] = []
-        self.store_log: list[tuple[int, int, int]] | None = None
+        present = frozenset(features)
+        state = PState(el=el, sp=1 if el else 0)
+        self.__attrs_init__(memory, present, max_el, state, reset_values(present, max_el, el))
 
     # --- what the machine is
 

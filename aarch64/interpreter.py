@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, SupportsIndex
 
+import attrs
+
 from aarch64.access import fetch
 from aarch64.bits import mask
 from aarch64.cpu import Cpu
@@ -19,7 +21,7 @@ from aarch64.exceptions import ArchException, illegal_state
 from aarch64.features import Feature
 from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.table import decode
-from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, Memory
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
 
@@ -59,15 +61,15 @@ class Observers(list[Observer]):
             self.append(observer)
 
 
+@attrs.define(init=False, eq=False, repr=False)
 class Interpreter(Cpu):
     """A CPU that fetches and executes."""
 
-    def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
-        """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
-        super().__init__(memory, features, max_el=max_el, el=el)
-        self.observers = Observers(self.request_attention)
-        self.stop: Stop | None = None
-        self._operations: dict[int, Operation] = {}
+    observers: Observers = attrs.field(
+        default=attrs.Factory(lambda cpu: Observers(cpu.request_attention), takes_self=True)
+    )
+    stop: Stop | None = None
+    _operations: dict[int, Operation] = attrs.field(factory=dict)
 
     def step(self) -> None:
         """One cycle.

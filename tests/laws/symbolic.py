@@ -165,7 +165,8 @@ class Recorder(Cpu):
     """A CPU that records. What is configuration (level, features, system registers) is as in `model`."""
 
     def __init__(self, model: Cpu) -> None:
-        self.__dict__.update(model.__dict__)
+        for field in attrs.fields(type(model)):
+            setattr(self, field.name, getattr(model, field.name))
         self.recording = Recording()
         self.pstate = _GuardedPState(model.pstate)  # type: ignore[assignment]
         self.gpr = _Forbidden("gpr", "x() and set_x()")  # type: ignore[assignment]
