@@ -205,14 +205,12 @@ class Cpu:
 
     @property
     def flags(self) -> Flags:
-        """N, Z, C, V."""
-        state = self.pstate
-        return state.n, state.z, state.c, state.v
+        """N, Z, C, V: each 0 or 1."""
+        return self.pstate.flags
 
     def set_flags(self, flags: Flags) -> None:
         """Write N, Z, C, V."""
-        state = self.pstate
-        state.n, state.z, state.c, state.v = flags
+        self.pstate.flags = flags
 
     def holds(self, cond: int) -> Bits:
         """1 where condition `cond` (0 to 15) holds, else 0."""

@@ -115,7 +115,7 @@ def _handler_state(cpu: Cpu, old: PState, target: int) -> PState:
     sctlr = cpu.sysregs[f"SCTLR_EL{target}"]
     sets_pan = target == 1 and cpu.has(Feature.PAN) and not sctlr & SCTLR_SPAN
     return PState(
-        n=old.n, z=old.z, c=old.c, v=old.v, dit=old.dit,
+        flags=old.flags, dit=old.dit,
         el=target,
         pan=1 if sets_pan else old.pan,
         ssbs=int(bool(sctlr & SCTLR_DSSBS)) if cpu.has(Feature.SSBS) else 0,

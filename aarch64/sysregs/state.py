@@ -35,8 +35,7 @@ def _flag(name: str, attribute: str, low: int, *, level: int = 1, feature: Featu
 
 
 def _write_nzcv(cpu: Cpu, value: int) -> None:
-    state = cpu.pstate
-    state.n, state.z, state.c, state.v = (value >> low & 1 for low in (31, 30, 29, 28))
+    cpu.pstate.nzcv = value >> 28 & 0xF
 
 
 def _write_daif(cpu: Cpu, value: int) -> None:

@@ -177,7 +177,7 @@ def test_vector(el, sp, text, offset):
 def test_entry_saves_pstate_and_masks():
     cpu = make_cpu(el=0, SCR_EL3=SCR_NS, SCTLR_EL1=1 << 44)
     state = cpu.pstate
-    state.n, state.c, state.daif, state.dit, state.uao, state.btype, state.ss = 1, 1, 0b0101, 1, 1, 0, 1
+    state.nzcv, state.daif, state.dit, state.uao, state.btype, state.ss = 0b1010, 0b0101, 1, 1, 0, 1
     saved = state.to_spsr()
     take(cpu, "svc #0")
     assert saved == cpu.spsr[1]

@@ -36,8 +36,7 @@ def set_state(cpu: Cpu, state: State, pc: int = RAM + 0x1000) -> None:
     """Put registers and flags into `cpu`, about to execute at `pc`."""
     cpu.gpr[:31] = state.x
     cpu.sp = state.sp
-    n, z, c, v = (state.nzcv >> bit & 1 for bit in (3, 2, 1, 0))
-    cpu.set_flags((n, z, c, v))
+    cpu.pstate.nzcv = state.nzcv
     cpu.pc, cpu.next_pc = pc, pc + 4
     cpu.next_btype = 0
 

@@ -157,7 +157,7 @@ class _GuardedPState:
 
     @staticmethod
     def _check(name: str) -> None:
-        if name in {"n", "z", "c", "v", "nzcv", "flags", "to_spsr"}:
+        if name in {"flags", "nzcv", "to_spsr"}:
             raise ContractBroken(f"pstate.{name}: read flags, and write them by set_flags()")
 
 

@@ -94,7 +94,7 @@ def semantics_that_goes_round_the_vocabulary(cpu, rd):
 
 
 def semantics_that_reads_a_flag_from_pstate(cpu, rd):
-    cpu.set_x(rd, cpu.pstate.n)
+    cpu.set_x(rd, cpu.pstate.nzcv)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def semantics_that_reads_a_flag_from_pstate(cpu, rd):
         (semantics_that_faults_late, "an exception after an effect"),
         (semantics_that_writes_after_a_branch, "set_x() after branch(): WRITE comes earlier"),
         (semantics_that_goes_round_the_vocabulary, "cpu.gpr used directly; use x() and set_x()"),
-        (semantics_that_reads_a_flag_from_pstate, "pstate.n: read flags, and write them by set_flags()"),
+        (semantics_that_reads_a_flag_from_pstate, "pstate.nzcv: read flags, and write them by set_flags()"),
     ],
 )
 def test_recorder_refuses(semantics, message) -> None:

@@ -18,7 +18,6 @@ def write(cpu, name: str, value: int) -> None:
 @pytest.mark.parametrize(
     ("name", "bit", "attribute"),
     [
-        ("NZCV", 31, "n"), ("NZCV", 30, "z"), ("NZCV", 29, "c"), ("NZCV", 28, "v"),
         ("DAIF", 9, "d"), ("DAIF", 8, "a"), ("DAIF", 7, "i"), ("DAIF", 6, "f"),
         ("SPSel", 0, "sp"), ("PAN", 22, "pan"), ("UAO", 23, "uao"), ("DIT", 24, "dit"), ("SSBS", 12, "ssbs"),
     ],
@@ -32,6 +31,17 @@ def test_a_bit_of_pstate(name, bit, attribute):
     assert 1 << bit == read(cpu, name)
     write(cpu, name, ~(1 << bit))
     assert 0 == getattr(cpu.pstate, attribute)
+
+
+@pytest.mark.parametrize(
+    ("bit", "flags"), [(31, (1, 0, 0, 0)), (30, (0, 1, 0, 0)), (29, (0, 0, 1, 0)), (28, (0, 0, 0, 1))]
+)
+def test_a_condition_flag(bit, flags):
+    cpu = make_cpu(el=1)
+    write(cpu, "NZCV", 1 << bit)
+    assert (flags, 1 << bit) == (cpu.flags, read(cpu, "NZCV"))
+    write(cpu, "NZCV", ~(1 << bit))
+    assert 0xF << 28 ^ 1 << bit == read(cpu, "NZCV")
 
 
 @pytest.mark.parametrize("el", [1, 2, 3])
