@@ -14,12 +14,14 @@ from aarch64.exceptions import ArchException, ExceptionClass
 from aarch64.features import Feature
 from aarch64.isa.definition import Trait
 from aarch64.memory import BusError
+from tests.isa import running
 from tests.isa.memory_bench import DATA, NOWHERE, RAM_END, RAM_SIZE, fault, fault_of, make_cpu, memory_at, run
 from tests.strategies import IMPLEMENTED, draw_fields
 
 ALIGNMENT, ADDRESS_SIZE, EXTERNAL = 0x21, 0x00, 0x10
 WNR = 1 << 6
 SA, SA0, ALIGNMENT_CHECK = 1 << 3, 1 << 4, 1 << 1
+TGE = 1 << 27
 TBI0 = 1 << 37
 TOO_LARGE = 1 << 48
 
@@ -83,6 +85,36 @@ def test_stack_pointer_checks_are_by_exception_level(el, enable, checks) -> None
         assert ExceptionClass.SP_ALIGNMENT == fault(cpu, "ldr x0, [sp]").ec
     else:
         assert memory_at(cpu, DATA + 8, 8) == run(cpu, "ldr x0, [sp]").gpr[0]
+
+
+REGIME_ROWS = [
+    # from, the SCTLR_ELx in which SP alignment or alignment is checked, HCR_EL2: the level told, None for no fault
+    (0, "SCTLR_EL1", SA0 | ALIGNMENT_CHECK, 0, 1),
+    (0, "SCTLR_EL1", SA0 | ALIGNMENT_CHECK, TGE, 2),
+    (0, "SCTLR_EL2", SA0 | SA | ALIGNMENT_CHECK, TGE, None),
+    (1, "SCTLR_EL1", SA | ALIGNMENT_CHECK, 0, 1),
+    (1, "SCTLR_EL2", SA | ALIGNMENT_CHECK, 0, None),
+    (2, "SCTLR_EL2", SA | ALIGNMENT_CHECK, 0, 2),
+    (2, "SCTLR_EL1", SA | SA0 | ALIGNMENT_CHECK, 0, None),
+    (3, "SCTLR_EL3", SA | ALIGNMENT_CHECK, 0, 3),
+    (3, "SCTLR_EL2", SA | ALIGNMENT_CHECK, 0, None),
+]
+
+
+@pytest.mark.parametrize(("el", "register", "bits", "hcr", "target"), REGIME_ROWS)
+@pytest.mark.parametrize(
+    ("text", "ec", "iss"),
+    [("ldr x0, [sp]", ExceptionClass.SP_ALIGNMENT, 0), ("ldr x0, [x1]", ExceptionClass.DATA_ABORT, ALIGNMENT)],
+)
+@pytest.mark.parametrize("sp", [0, 1])
+def test_alignment_is_checked_by_the_current_regime(el, register, bits, hcr, target, text, ec, iss, sp) -> None:
+    checks = {"SCTLR_EL1": 0, "SCTLR_EL2": 0, "SCTLR_EL3": 0} | {register: bits}
+    cpu = running.make_cpu(el=el, HCR_EL2=hcr, **checks)
+    cpu.unaligned_device_access = True
+    cpu.pstate.sp = sp if el else 0
+    cpu.sp = cpu.gpr[1] = running.RAM + 0x8004
+    reported = ec.at_same_level if target == el else ec
+    assert (target and (target, reported, iss)) == running.syndrome(cpu, text)
 
 
 @pytest.mark.parametrize(

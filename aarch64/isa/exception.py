@@ -60,7 +60,7 @@ def smc(cpu: Cpu, imm16: int) -> None:
     if el == 0:
         cpu.undefined()
     if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_TSC:
-        # Also where firmware stands in for EL3: a hypervisor may keep its guest from calling it.
+        # Whether TSC does this without EL3 is IMPLEMENTATION DEFINED: so a hypervisor keeps its guest from firmware.
         cpu.raise_exception(trapped_smc(imm16))
     if not cpu.has_level(3):
         call_firmware(cpu, Conduit.SMC)

@@ -130,19 +130,24 @@ def test_who_is_asked(text, el, max_el, asked, answers):
 
 
 @pytest.mark.parametrize(
-    ("el", "hcr", "mdcr", "target"),
+    ("el", "hcr", "mdcr", "scr", "target"),
     [
-        (0, 0, 0, 1),
-        (1, 0, 0, 1),
-        (0, HCR_TGE, 0, 2),
-        (0, 0, MDCR_TDE, 2),
-        (1, 0, MDCR_TDE, 2),
-        (2, 0, 0, 2),
-        (3, 0, 0, 3),
+        (0, 0, 0, SCR_NS, 1),
+        (1, 0, 0, SCR_NS, 1),
+        (0, HCR_TGE, 0, SCR_NS, 2),
+        (0, 0, MDCR_TDE, SCR_NS, 2),
+        (1, 0, MDCR_TDE, SCR_NS, 2),
+        (0, HCR_TGE, MDCR_TDE, 0, 1),
+        (1, 0, MDCR_TDE, 0, 1),
+        (1, 0, MDCR_TDE, SCR_EEL2, 2),
+        (2, 0, 0, SCR_NS, 2),
+        (2, 0, MDCR_TDE, SCR_NS, 2),
+        (3, 0, 0, 0, 3),
+        (3, HCR_TGE, MDCR_TDE, SCR_NS, 3),
     ],
 )
-def test_brk(el, hcr, mdcr, target):
-    cpu = make_cpu(el=el, HCR_EL2=hcr, MDCR_EL2=mdcr, SCR_EL3=SCR_NS)
+def test_brk(el, hcr, mdcr, scr, target):
+    cpu = make_cpu(el=el, HCR_EL2=hcr, MDCR_EL2=mdcr, SCR_EL3=scr)
     assert (target, BRK, 0xBEEF) == syndrome(cpu, "brk #0xbeef")
     assert PC == cpu.elr[target]
 
