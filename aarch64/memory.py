@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
 PAGE_OFFSET = PAGE_SIZE - 1
+_ZEROS = bytes(PAGE_SIZE)
 
 
 class BusError(Exception):
@@ -41,12 +42,15 @@ class Device(Protocol):
 
 
 class Page:
-    """4 KiB of RAM: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8."""
+    """4 KiB of RAM: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8.
+
+    Once in a memory's `pages` it stays there, whatever is restored, so whoever finds it may keep it.
+    """
 
     __slots__ = ("data", "views")
 
-    def __init__(self, content: bytes | None = None) -> None:
-        self.data = bytearray(PAGE_SIZE if content is None else content)
+    def __init__(self) -> None:
+        self.data = bytearray(PAGE_SIZE)
         view = memoryview(self.data)
         none = view[:0]
         self.views = (
@@ -163,16 +167,12 @@ class Memory:
     # --- snapshots
 
     def save(self) -> dict[int, bytes]:
-        """The content of every page touched so far, by page number."""
-        return {number: bytes(page.data) for number, page in self.pages.items()}
+        """The content of every page that is not all zeros, by page number."""
+        return {number: bytes(page.data) for number, page in self.pages.items() if page.data != _ZEROS}
 
     def restore(self, saved: dict[int, bytes]) -> None:
-        """Return RAM to what `save` gave; pages touched since are zero again."""
-        for number in self.pages.keys() - saved.keys():
-            del self.pages[number]
-        for number, content in saved.items():
-            page = self.pages.get(number)
-            if page is None:
-                self.pages[number] = Page(content)
-            else:
-                page.data[:] = content
+        """Return RAM to what `save` gave."""
+        for number in saved.keys() - self.pages.keys():
+            self.pages[number] = Page()
+        for number, page in self.pages.items():
+            page.data[:] = saved.get(number, _ZEROS)

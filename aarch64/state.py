@@ -29,6 +29,8 @@ WIRING = frozenset(
         "store_log",
         "attention_at",
         "_operations",
+        "_code_address",
+        "_code",
     }
 )
 """What is not state: what a CPU is built with, who watches it, and what can be derived."""
