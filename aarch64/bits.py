@@ -20,12 +20,14 @@ Bits: TypeAlias = int
 
 _F = TypeVar("_F", bound="Callable[..., int]")
 
-_MASKS = tuple((1 << width) - 1 for width in range(129))
+MASKS = tuple((1 << width) - 1 for width in range(129))
+"""`MASKS[width]` is `mask(width)`, for what most instructions do: an index is cheaper than a call (measured: 3 % of all
+run time)."""
 
 
 def mask(width: int) -> int:
     """All ones in the low `width` bits (0 to 128)."""
-    return _MASKS[width]
+    return MASKS[width]
 
 
 def select(condition: Bits, if_true: Bits, if_false: Bits) -> Bits:
@@ -51,7 +53,7 @@ def primitive(function: _F) -> _F:
 def sign_extend(value: Bits, width: int, to: int = 64) -> Bits:
     """The low `width` bits of `value`, sign-extended to `to` bits."""
     sign = 1 << (width - 1)
-    return (((value & _MASKS[width]) ^ sign) - sign) & _MASKS[to]
+    return (((value & MASKS[width]) ^ sign) - sign) & MASKS[to]
 
 
 def signed(value: Bits, width: int) -> Bits:
@@ -62,12 +64,12 @@ def signed(value: Bits, width: int) -> Bits:
 
 def rotate_right(value: Bits, amount: Bits, width: int) -> Bits:
     """A `width`-bit value rotated right by `amount` (0 to width - 1)."""
-    return ((value >> amount) | (value << (width - amount))) & _MASKS[width]
+    return ((value >> amount) | (value << (width - amount))) & MASKS[width]
 
 
 def replicate(value: int, width: int, to: int) -> int:
     """`value`, `width` bits wide, repeated to fill `to` bits (a multiple of `width`)."""
-    return value * (_MASKS[to] // _MASKS[width])
+    return value * (MASKS[to] // MASKS[width])
 
 
 @primitive

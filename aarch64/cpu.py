@@ -13,12 +13,12 @@ import attrs
 
 from aarch64 import access as data_path
 from aarch64.access import Access, strip_tag
-from aarch64.bits import Bits, mask
+from aarch64.bits import MASKS, Bits
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, Memory
-from aarch64.pseudocode import Flags, condition_holds
+from aarch64.pseudocode import Flags, condition_holds, shift_value
 from aarch64.pstate import PState
 from aarch64.registers import SP, ZR
 from aarch64.sysregs import read_register, reset_values, write_register
@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from aarch64.lines import Line
-
-_MASK64 = mask(64)
-_MASKS = tuple(mask(width) for width in range(65))
 
 
 @unique
@@ -165,7 +162,12 @@ class Cpu:
 
     def x(self, number: int, width: int = 64) -> Bits:
         """General-purpose register `number`, its low `width` bits; 31 is the zero register."""
-        return self.gpr[number] & _MASKS[width]
+        return self.gpr[number] & MASKS[width]
+
+    def shifted_x(self, number: int, kind: int, amount: int, width: int) -> Bits:
+        """ShiftReg: `x` shifted by a field, `amount` (0 to `width` - 1), as the field `kind` (LSL, LSR, ASR, ROR) says."""
+        value = self.x(number, width)
+        return shift_value(value, kind, amount, width) if amount else value
 
     def set_x(self, number: int, value: Bits) -> None:
         """Write a value of at most 64 bits, upper bits zero; 31 discards it."""
@@ -174,7 +176,7 @@ class Cpu:
 
     def xsp(self, number: int, width: int = 64) -> Bits:
         """As `x`, but 31 is the current stack pointer."""
-        return (self.sp if number == SP else self.gpr[number]) & _MASKS[width]
+        return (self.sp if number == SP else self.gpr[number]) & MASKS[width]
 
     def set_xsp(self, number: int, value: Bits) -> None:
         """As `set_x`, but 31 is the current stack pointer."""
@@ -257,7 +259,7 @@ class Cpu:
             view[index] = first
             view[index + 1] = second
         if self.store_log is not None:
-            self.store_log += [(address, size, first), ((address + size) & _MASK64, size, second)]
+            self.store_log += [(address, size, first), ((address + size) & MASKS[64], size, second)]
 
     def load_exclusive(self, address: Bits, size: int) -> Bits:
         """Load `size` bytes (1 to 16) and mark the location for exclusive access."""

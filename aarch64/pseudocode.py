@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from aarch64.bits import Bits, mask, replicate, rotate_right, select, sign_extend, signed
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from aarch64.bits import MASKS, Bits, replicate, rotate_right, select, sign_extend, signed
 
 Flags = tuple[Bits, Bits, Bits, Bits]
 """N, Z, C, V: each 0 or 1."""
@@ -19,13 +15,9 @@ LSL, LSR, ASR, ROR = range(4)
 def add_with_carry(x: Bits, y: Bits, carry_in: Bits, width: int) -> tuple[Bits, Flags]:
     """AddWithCarry: the sum of two `width`-bit values and a carry, with the flags it sets."""
     total = x + y + carry_in
-    result = total & mask(width)
-    return result, (
-        result >> (width - 1),
-        (result == 0) & 1,
-        total >> width,
-        ((x ^ result) & (y ^ result)) >> (width - 1),
-    )
+    result = total & MASKS[width]
+    top = width - 1
+    return result, (result >> top, (result == 0) & 1, total >> width, ((x ^ result) & (y ^ result)) >> top)
 
 
 def logical_flags(result: Bits, width: int) -> Flags:
@@ -34,41 +26,44 @@ def logical_flags(result: Bits, width: int) -> Flags:
 
 
 def shift_value(value: Bits, kind: int, amount: Bits, width: int) -> Bits:
-    """ShiftReg: `value` shifted by `amount` (0 to `width` - 1); `kind` is LSL, LSR, ASR or ROR."""
+    """`value` shifted by `amount` (0 to `width` - 1); `kind` is LSL, LSR, ASR or ROR."""
     if kind == LSL:
-        return (value << amount) & mask(width)
+        return (value << amount) & MASKS[width]
     if kind == LSR:
         return value >> amount
     if kind == ASR:
-        return (signed(value, width) >> amount) & mask(width)
+        return (signed(value, width) >> amount) & MASKS[width]
     return rotate_right(value, amount, width)
 
 
 def extend_value(value: Bits, option: int, amount: int, width: int) -> Bits:
     """ExtendReg: `value` extended as `option` (0 UXTB ... 7 SXTX) says, then shifted left by `amount` (0 to 4)."""
     length = min(8 << (option & 3), width)
-    extended = sign_extend(value, length, width) if option & 4 else value & mask(length)
-    return (extended << amount) & mask(width)
-
-
-_CONDITIONS: tuple[Callable[[Bits, Bits, Bits, Bits], Bits], ...] = (
-    lambda _n, z, _c, _v: z,
-    lambda _n, _z, c, _v: c,
-    lambda n, _z, _c, _v: n,
-    lambda _n, _z, _c, v: v,
-    lambda _n, z, c, _v: c & (z ^ 1),
-    lambda n, _z, _c, v: n ^ v ^ 1,
-    lambda n, z, _c, v: (n ^ v ^ 1) & (z ^ 1),
-)
-"""EQ, CS, MI, VS, HI, GE and GT, as functions of N, Z, C, V; each is followed by its opposite in the numbering."""
+    extended = sign_extend(value, length, width) if option & 4 else value & MASKS[length]
+    return (extended << amount) & MASKS[width]
 
 
 def condition_holds(cond: int, flags: Flags) -> Bits:
     """ConditionHolds: 1 where the condition (0 to 15) is true of N, Z, C, V; AL and NV always are."""
-    if cond >= 14:
-        return 1
-    result = _CONDITIONS[cond >> 1](*flags)
-    return result ^ 1 if cond & 1 else result
+    n, z, c, v = flags
+    match cond >> 1:
+        case 0b000:  # EQ
+            result = z
+        case 0b001:  # CS
+            result = c
+        case 0b010:  # MI
+            result = n
+        case 0b011:  # VS
+            result = v
+        case 0b100:  # HI
+            result = c & (z ^ 1)
+        case 0b101:  # GE
+            result = n ^ v ^ 1
+        case 0b110:  # GT
+            result = (n ^ v ^ 1) & (z ^ 1)
+        case _:
+            return 1
+    return result ^ 1 if cond & 1 else result  # an odd number is the opposite
 
 
 @lru_cache(maxsize=8192)
@@ -79,7 +74,7 @@ def decode_bit_masks(n: int, imms: int, immr: int, width: int) -> int:
     """
     size = _element_size(n, imms)
     ones, rotation = imms & (size - 1), immr & (size - 1)
-    return replicate(rotate_right(mask(ones + 1), rotation, size), size, width)
+    return replicate(rotate_right(MASKS[ones + 1], rotation, size), size, width)
 
 
 def _element_size(n: int, imms: int) -> int:
@@ -95,15 +90,15 @@ def bit_masks_are_valid(n: int, imms: int, sf: int) -> bool:
 
 def encode_bit_masks(value: int, width: int) -> tuple[int, int, int] | None:
     """(n, imms, immr) of the logical immediate `value`, `width` bits wide; None if it has no encoding."""
-    if value in (0, mask(width)):
+    if value in (0, MASKS[width]):
         return None
     size = width
-    while size > 2 and replicate(value & mask(size // 2), size // 2, width) == value:
+    while size > 2 and replicate(value & MASKS[size // 2], size // 2, width) == value:
         size //= 2
-    element = value & mask(size)
+    element = value & MASKS[size]
     ones = element.bit_count()
     for rotation in range(size):
-        if rotate_right(mask(ones), rotation, size) == element:
+        if rotate_right(MASKS[ones], rotation, size) == element:
             imms = (-size << 1 | (ones - 1)) & 0x3F
             return int(size == 64), imms, rotation
     return None
@@ -119,7 +114,7 @@ def lone_halfword(value: int, width: int) -> int | None:
 
 def move_wide_preferred(value: int, width: int) -> bool:
     """MoveWidePreferred: whether MOVZ or MOVN, rather than ORR, is meant by a MOV of this value."""
-    return lone_halfword(value, width) is not None or lone_halfword(value ^ mask(width), width) is not None
+    return lone_halfword(value, width) is not None or lone_halfword(value ^ MASKS[width], width) is not None
 
 
 def carry_select(condition: Bits, if_true: Flags, if_false: Flags) -> Flags:

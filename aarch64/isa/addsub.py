@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.bits import Bits, mask
+from aarch64.bits import MASKS, Bits
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import ExtendedRegister
 from aarch64.isa.syntax import Cursor, Fields, Mismatch
-from aarch64.pseudocode import ROR, add_with_carry, extend_value, shift_value
+from aarch64.pseudocode import ROR, add_with_carry, extend_value
 from aarch64.registers import SP, ZR
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _add_setting_flags(cpu: Cpu, rd: int, x: Bits, y: Bits, carry: Bits, width: 
 )
 def add_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_xsp(rd, (cpu.xsp(rn, width) + (imm12 << 12 * sh)) & mask(width))
+    cpu.set_xsp(rd, (cpu.xsp(rn, width) + (imm12 << 12 * sh)) & MASKS[width])
 
 
 @insn(
@@ -124,7 +124,7 @@ def adds_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> 
 )
 def sub_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_xsp(rd, (cpu.xsp(rn, width) - (imm12 << 12 * sh)) & mask(width))
+    cpu.set_xsp(rd, (cpu.xsp(rn, width) - (imm12 << 12 * sh)) & MASKS[width])
 
 
 @insn(
@@ -139,7 +139,7 @@ def sub_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> N
 )
 def subs_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    _add_setting_flags(cpu, rd, cpu.xsp(rn, width), (imm12 << 12 * sh) ^ mask(width), 1, width)
+    _add_setting_flags(cpu, rd, cpu.xsp(rn, width), (imm12 << 12 * sh) ^ MASKS[width], 1, width)
 
 
 # --- shifted register
@@ -153,8 +153,8 @@ def subs_immediate(cpu: Cpu, sf: int, sh: int, imm12: int, rn: int, rd: int) -> 
 )
 def add_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    operand2 = shift_value(cpu.x(rm, width), shift, imm6, width)
-    cpu.set_x(rd, (cpu.x(rn, width) + operand2) & mask(width))
+    operand2 = cpu.shifted_x(rm, shift, imm6, width)
+    cpu.set_x(rd, (cpu.x(rn, width) + operand2) & MASKS[width])
 
 
 @insn(
@@ -166,7 +166,7 @@ def add_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def adds_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    operand2 = shift_value(cpu.x(rm, width), shift, imm6, width)
+    operand2 = cpu.shifted_x(rm, shift, imm6, width)
     _add_setting_flags(cpu, rd, cpu.x(rn, width), operand2, 0, width)
 
 
@@ -179,8 +179,8 @@ def adds_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn:
 )
 def sub_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    operand2 = shift_value(cpu.x(rm, width), shift, imm6, width)
-    cpu.set_x(rd, (cpu.x(rn, width) - operand2) & mask(width))
+    operand2 = cpu.shifted_x(rm, shift, imm6, width)
+    cpu.set_x(rd, (cpu.x(rn, width) - operand2) & MASKS[width])
 
 
 @insn(
@@ -195,8 +195,8 @@ def sub_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def subs_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    operand2 = shift_value(cpu.x(rm, width), shift, imm6, width)
-    _add_setting_flags(cpu, rd, cpu.x(rn, width), operand2 ^ mask(width), 1, width)
+    operand2 = cpu.shifted_x(rm, shift, imm6, width)
+    _add_setting_flags(cpu, rd, cpu.x(rn, width), operand2 ^ MASKS[width], 1, width)
 
 
 # --- extended register
@@ -211,7 +211,7 @@ def subs_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn:
 def add_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     operand2 = extend_value(cpu.x(rm), option, imm3, width)
-    cpu.set_xsp(rd, (cpu.xsp(rn, width) + operand2) & mask(width))
+    cpu.set_xsp(rd, (cpu.xsp(rn, width) + operand2) & MASKS[width])
 
 
 @insn(
@@ -236,7 +236,7 @@ def adds_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, r
 def sub_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     operand2 = extend_value(cpu.x(rm), option, imm3, width)
-    cpu.set_xsp(rd, (cpu.xsp(rn, width) - operand2) & mask(width))
+    cpu.set_xsp(rd, (cpu.xsp(rn, width) - operand2) & MASKS[width])
 
 
 @insn(
@@ -249,7 +249,7 @@ def sub_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, rn
 def subs_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     operand2 = extend_value(cpu.x(rm), option, imm3, width)
-    _add_setting_flags(cpu, rd, cpu.xsp(rn, width), operand2 ^ mask(width), 1, width)
+    _add_setting_flags(cpu, rd, cpu.xsp(rn, width), operand2 ^ MASKS[width], 1, width)
 
 
 # --- with carry
@@ -259,7 +259,7 @@ def subs_extended_register(cpu: Cpu, sf: int, rm: int, option: int, imm3: int, r
 def adc(cpu: Cpu, sf: int, rm: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     _, _, carry, _ = cpu.flags
-    cpu.set_x(rd, (cpu.x(rn, width) + cpu.x(rm, width) + carry) & mask(width))
+    cpu.set_x(rd, (cpu.x(rn, width) + cpu.x(rm, width) + carry) & MASKS[width])
 
 
 @insn("ADCS", WITH_CARRY.format(op=ADDS), asm="adcs {rd:R}, {rn:R}, {rm:R}")
@@ -278,7 +278,7 @@ def adcs(cpu: Cpu, sf: int, rm: int, rn: int, rd: int) -> None:
 def sbc(cpu: Cpu, sf: int, rm: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     _, _, carry, _ = cpu.flags
-    cpu.set_x(rd, (cpu.x(rn, width) + (cpu.x(rm, width) ^ mask(width)) + carry) & mask(width))
+    cpu.set_x(rd, (cpu.x(rn, width) + (cpu.x(rm, width) ^ MASKS[width]) + carry) & MASKS[width])
 
 
 @insn(
@@ -290,4 +290,4 @@ def sbc(cpu: Cpu, sf: int, rm: int, rn: int, rd: int) -> None:
 def sbcs(cpu: Cpu, sf: int, rm: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     _, _, carry, _ = cpu.flags
-    _add_setting_flags(cpu, rd, cpu.x(rn, width), cpu.x(rm, width) ^ mask(width), carry, width)
+    _add_setting_flags(cpu, rd, cpu.x(rn, width), cpu.x(rm, width) ^ MASKS[width], carry, width)

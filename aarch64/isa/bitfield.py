@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.bits import mask, sign_extend
+from aarch64.bits import MASKS, sign_extend
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import Computed, width_of
 from aarch64.isa.syntax import Cursor, Fields, Mismatch
@@ -168,7 +168,7 @@ def sbfm(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: int) -> N
     width = 64 if sf else 32
     source, target, length = _moved(immr, imms, width)
     field = sign_extend(cpu.x(rn, width) >> source, length, width)
-    cpu.set_x(rd, (field << target) & mask(width))
+    cpu.set_x(rd, (field << target) & MASKS[width])
 
 
 @insn(
@@ -185,8 +185,8 @@ def sbfm(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: int) -> N
 def bfm(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     source, target, length = _moved(immr, imms, width)
-    field = (cpu.x(rn, width) >> source) & mask(length)
-    cpu.set_x(rd, (cpu.x(rd, width) & ~(mask(length) << target)) | (field << target))
+    field = (cpu.x(rn, width) >> source) & MASKS[length]
+    cpu.set_x(rd, (cpu.x(rd, width) & ~(MASKS[length] << target)) | (field << target))
 
 
 @insn(
@@ -209,4 +209,4 @@ def bfm(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: int) -> No
 def ubfm(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     source, target, length = _moved(immr, imms, width)
-    cpu.set_x(rd, ((cpu.x(rn, width) >> source) & mask(length)) << target)
+    cpu.set_x(rd, ((cpu.x(rn, width) >> source) & MASKS[length]) << target)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.bits import Bits, mask, select
+from aarch64.bits import MASKS, Bits, select
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import read_register
@@ -47,17 +47,17 @@ DIRECT = Trait.BRANCHES | Trait.PC_RELATIVE
 
 def relative(cpu: Cpu, words: int) -> Bits:
     """The address `words` instructions from this one."""
-    return (cpu.pc + words * 4) & mask(64)
+    return (cpu.pc + words * 4) & MASKS[64]
 
 
 def branch_if(cpu: Cpu, condition: Bits, words: int) -> None:
     """Branch by `words` instructions where the condition holds."""
-    cpu.branch(select(condition, relative(cpu, words), relative(cpu, 1)))
+    cpu.branch(select(condition, relative(cpu, words), cpu.next_pc))
 
 
 def set_link(cpu: Cpu) -> None:
     """The address of the next instruction to X30."""
-    cpu.set_x(LINK_REGISTER, relative(cpu, 1))
+    cpu.set_x(LINK_REGISTER, cpu.next_pc)
 
 
 # --- immediate

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aarch64.bits import Bits, mask, select
+from aarch64.bits import MASKS, Bits, select
 from aarch64.isa.definition import Group, alias
 from aarch64.pseudocode import add_with_carry, carry_select
 from aarch64.registers import ZR
@@ -50,7 +50,7 @@ def csel(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
 )
 def csinc(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), (cpu.x(rm, width) + 1) & mask(width)))
+    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), (cpu.x(rm, width) + 1) & MASKS[width]))
 
 
 @insn(
@@ -64,7 +64,7 @@ def csinc(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
 )
 def csinv(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), cpu.x(rm, width) ^ mask(width)))
+    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), cpu.x(rm, width) ^ MASKS[width]))
 
 
 @insn(
@@ -75,7 +75,7 @@ def csinv(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
 )
 def csneg(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), -cpu.x(rm, width) & mask(width)))
+    cpu.set_x(rd, select(cpu.holds(cond), cpu.x(rn, width), -cpu.x(rm, width) & MASKS[width]))
 
 
 # --- compare
@@ -114,7 +114,7 @@ def ccmn_register(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, nzcv: int) -> 
 )
 def ccmp_immediate(cpu: Cpu, sf: int, imm5: int, cond: int, rn: int, nzcv: int) -> None:
     width = 64 if sf else 32
-    _compare(cpu, cond, cpu.x(rn, width), imm5 ^ mask(width), 1, nzcv, width)
+    _compare(cpu, cond, cpu.x(rn, width), imm5 ^ MASKS[width], 1, nzcv, width)
 
 
 @insn(
@@ -124,4 +124,4 @@ def ccmp_immediate(cpu: Cpu, sf: int, imm5: int, cond: int, rn: int, nzcv: int) 
 )
 def ccmp_register(cpu: Cpu, sf: int, rm: int, cond: int, rn: int, nzcv: int) -> None:
     width = 64 if sf else 32
-    _compare(cpu, cond, cpu.x(rn, width), cpu.x(rm, width) ^ mask(width), 1, nzcv, width)
+    _compare(cpu, cond, cpu.x(rn, width), cpu.x(rm, width) ^ MASKS[width], 1, nzcv, width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aarch64.bits import mask
+from aarch64.bits import MASKS
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import Computed
 
@@ -31,4 +31,4 @@ insn = GROUP.insn
 def extr(cpu: Cpu, sf: int, n: int, rm: int, imms: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
     pair = (cpu.x(rn, width) << width) | cpu.x(rm, width)
-    cpu.set_x(rd, (pair >> imms) & mask(width))
+    cpu.set_x(rd, (pair >> imms) & MASKS[width])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from aarch64.bits import Bits, mask, signed
+from aarch64.bits import MASKS, Bits, signed
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import Computed, bit_pattern, width_of
 from aarch64.pseudocode import (
@@ -14,7 +14,6 @@ from aarch64.pseudocode import (
     encode_bit_masks,
     logical_flags,
     move_wide_preferred,
-    shift_value,
 )
 from aarch64.registers import SP, ZR
 
@@ -40,7 +39,7 @@ def _solve(value: int, known: Fields, *, inverted: bool = False) -> dict[str, in
     pattern = bit_pattern(value, width)
     if pattern is None:
         return None
-    found = encode_bit_masks(pattern ^ mask(width) if inverted else pattern, width)
+    found = encode_bit_masks(pattern ^ MASKS[width] if inverted else pattern, width)
     return None if found is None else dict(zip(("n", "imms", "immr"), found, strict=True))
 
 
@@ -146,7 +145,7 @@ def orr_immediate(cpu: Cpu, sf: int, n: int, immr: int, imms: int, rn: int, rd: 
 )
 def and_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, cpu.x(rn, width) & shift_value(cpu.x(rm, width), shift, imm6, width))
+    cpu.set_x(rd, cpu.x(rn, width) & cpu.shifted_x(rm, shift, imm6, width))
 
 
 @insn(
@@ -158,7 +157,7 @@ def and_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def ands_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    _write_with_flags(cpu, rd, cpu.x(rn, width) & shift_value(cpu.x(rm, width), shift, imm6, width), width)
+    _write_with_flags(cpu, rd, cpu.x(rn, width) & cpu.shifted_x(rm, shift, imm6, width), width)
 
 
 @insn(
@@ -169,7 +168,7 @@ def ands_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn:
 )
 def bic_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, cpu.x(rn, width) & ~shift_value(cpu.x(rm, width), shift, imm6, width))
+    cpu.set_x(rd, cpu.x(rn, width) & ~cpu.shifted_x(rm, shift, imm6, width))
 
 
 @insn(
@@ -180,7 +179,7 @@ def bic_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def bics_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    _write_with_flags(cpu, rd, cpu.x(rn, width) & ~shift_value(cpu.x(rm, width), shift, imm6, width), width)
+    _write_with_flags(cpu, rd, cpu.x(rn, width) & ~cpu.shifted_x(rm, shift, imm6, width), width)
 
 
 @insn(
@@ -191,7 +190,7 @@ def bics_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn:
 )
 def eor_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, cpu.x(rn, width) ^ shift_value(cpu.x(rm, width), shift, imm6, width))
+    cpu.set_x(rd, cpu.x(rn, width) ^ cpu.shifted_x(rm, shift, imm6, width))
 
 
 @insn(
@@ -202,7 +201,7 @@ def eor_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def eon_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    inverted = shift_value(cpu.x(rm, width), shift, imm6, width) ^ mask(width)
+    inverted = cpu.shifted_x(rm, shift, imm6, width) ^ MASKS[width]
     cpu.set_x(rd, cpu.x(rn, width) ^ inverted)
 
 
@@ -215,7 +214,7 @@ def eon_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def orr_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, cpu.x(rn, width) | shift_value(cpu.x(rm, width), shift, imm6, width))
+    cpu.set_x(rd, cpu.x(rn, width) | cpu.shifted_x(rm, shift, imm6, width))
 
 
 @insn(
@@ -227,5 +226,5 @@ def orr_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: 
 )
 def orn_shifted_register(cpu: Cpu, sf: int, shift: int, rm: int, imm6: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    inverted = shift_value(cpu.x(rm, width), shift, imm6, width) ^ mask(width)
+    inverted = cpu.shifted_x(rm, shift, imm6, width) ^ MASKS[width]
     cpu.set_x(rd, cpu.x(rn, width) | inverted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aarch64.bits import mask, signed
+from aarch64.bits import MASKS, signed
 from aarch64.isa.definition import Group, alias
 from aarch64.registers import ZR
 
@@ -23,7 +23,7 @@ insn = GROUP.insn
 )
 def madd(cpu: Cpu, sf: int, rm: int, ra: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, (cpu.x(ra, width) + cpu.x(rn, width) * cpu.x(rm, width)) & mask(width))
+    cpu.set_x(rd, (cpu.x(ra, width) + cpu.x(rn, width) * cpu.x(rm, width)) & MASKS[width])
 
 
 @insn(
@@ -34,7 +34,7 @@ def madd(cpu: Cpu, sf: int, rm: int, ra: int, rn: int, rd: int) -> None:
 )
 def msub(cpu: Cpu, sf: int, rm: int, ra: int, rn: int, rd: int) -> None:
     width = 64 if sf else 32
-    cpu.set_x(rd, (cpu.x(ra, width) - cpu.x(rn, width) * cpu.x(rm, width)) & mask(width))
+    cpu.set_x(rd, (cpu.x(ra, width) - cpu.x(rn, width) * cpu.x(rm, width)) & MASKS[width])
 
 
 @insn(
@@ -45,7 +45,7 @@ def msub(cpu: Cpu, sf: int, rm: int, ra: int, rn: int, rd: int) -> None:
 )
 def smaddl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
     product = signed(cpu.x(rn, 32), 32) * signed(cpu.x(rm, 32), 32)
-    cpu.set_x(rd, (cpu.x(ra) + product) & mask(64))
+    cpu.set_x(rd, (cpu.x(ra) + product) & MASKS[64])
 
 
 @insn(
@@ -56,7 +56,7 @@ def smaddl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
 )
 def smsubl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
     product = signed(cpu.x(rn, 32), 32) * signed(cpu.x(rm, 32), 32)
-    cpu.set_x(rd, (cpu.x(ra) - product) & mask(64))
+    cpu.set_x(rd, (cpu.x(ra) - product) & MASKS[64])
 
 
 @insn(
@@ -66,7 +66,7 @@ def smsubl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
     aliases=(alias("umull {rd:X}, {rn:W}, {rm:W}", ra=ZR),),
 )
 def umaddl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
-    cpu.set_x(rd, (cpu.x(ra) + cpu.x(rn, 32) * cpu.x(rm, 32)) & mask(64))
+    cpu.set_x(rd, (cpu.x(ra) + cpu.x(rn, 32) * cpu.x(rm, 32)) & MASKS[64])
 
 
 @insn(
@@ -76,13 +76,13 @@ def umaddl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
     aliases=(alias("umnegl {rd:X}, {rn:W}, {rm:W}", ra=ZR),),
 )
 def umsubl(cpu: Cpu, rm: int, ra: int, rn: int, rd: int) -> None:
-    cpu.set_x(rd, (cpu.x(ra) - cpu.x(rn, 32) * cpu.x(rm, 32)) & mask(64))
+    cpu.set_x(rd, (cpu.x(ra) - cpu.x(rn, 32) * cpu.x(rm, 32)) & MASKS[64])
 
 
 @insn("SMULH", "10011011010 rm:5 0 (11111) rn:5 rd:5", asm="smulh {rd:X}, {rn:X}, {rm:X}")
 def smulh(cpu: Cpu, rm: int, rn: int, rd: int) -> None:
     product = signed(cpu.x(rn), 64) * signed(cpu.x(rm), 64)
-    cpu.set_x(rd, (product >> 64) & mask(64))
+    cpu.set_x(rd, (product >> 64) & MASKS[64])
 
 
 @insn("UMULH", "10011011110 rm:5 0 (11111) rn:5 rd:5", asm="umulh {rd:X}, {rn:X}, {rm:X}")
