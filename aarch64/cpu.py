@@ -165,7 +165,7 @@ class Cpu:
         return self.gpr[number] & MASKS[width]
 
     def shifted_x(self, number: int, kind: int, amount: int, width: int) -> Bits:
-        """ShiftReg: `x` shifted by a field, `amount` (0 to `width` - 1), as the field `kind` (LSL, LSR, ASR, ROR) says."""
+        """ShiftReg: `x` shifted by fields: `amount` (0 to `width` - 1) and `kind` (LSL, LSR, ASR or ROR)."""
         value = self.x(number, width)
         return shift_value(value, kind, amount, width) if amount else value
 
