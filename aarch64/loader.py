@@ -86,7 +86,10 @@ def _assemble(path: Path, content: bytes, base: int) -> Image:
     except UnicodeDecodeError as error:
         fault = f"is not UTF-8 text: byte {content[error.start]:#04x} at offset {error.start:#x}"
         raise LoadError(path, fault) from error
-    return assemble_source(text, filename=str(path), base=base)
+    image = assemble_source(text, filename=str(path), base=base)
+    if not image.segments:
+        raise LoadError(path, "is empty: it assembles to nothing")
+    return image
 
 
 def _entry(path: Path | str, image: Image, entry: int | str) -> int:

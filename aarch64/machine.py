@@ -177,7 +177,7 @@ class Machine:
             if segment.address < RAM_BASE or segment.end > self.ram_end:
                 raise MachineError(
                     f"program at {segment.address:#x}..{segment.end:#x} does not fit into RAM at "
-                    f"{RAM_BASE:#x}..{self.ram_end:#x}"
+                    f"{RAM_BASE:#x}..{self.ram_end:#x}: link it for these addresses, or have more RAM"
                 )
         self._write_image(image)
         self.images.append(image)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aarch64.pseudocode import Flags
 
 _SPSR_FIELDS = (
@@ -87,6 +89,16 @@ class PState:
     def daif(self, value: int) -> None:
         self.d, self.a, self.i, self.f = value >> 3 & 1, value >> 2 & 1, value >> 1 & 1, value & 1
 
+    @property
+    def flag_letters(self) -> str:
+        """The condition flags that are set, as letters in their places: `-ZC-`."""
+        return _letters("NZCV", self.flags)
+
+    @property
+    def mask_letters(self) -> str:
+        """The exception masks that are set, likewise: `DAIF`."""
+        return _letters("DAIF", (self.d, self.a, self.i, self.f))
+
     def to_spsr(self) -> int:
         """The 64-bit SPSR_ELx value of this state (GetPSRFromPSTATE)."""
         return sum(getattr(self, name) << low for name, low, _ in _SPSR_FIELDS)
@@ -103,3 +115,7 @@ class PState:
     def mode(self) -> str:
         """The level and stack pointer as the Arm ARM names them: EL0t, EL1t, EL1h ..."""
         return f"EL{self.el}{'h' if self.sp and self.el else 't'}"
+
+
+def _letters(names: str, bits: Iterable[int]) -> str:
+    return "".join(name if bit else "-" for name, bit in zip(names, bits, strict=True))

@@ -49,18 +49,12 @@ class _Pending:
     writes_system: bool
 
 
-def _mode(pstate: PState) -> str:
-    return f"EL{pstate.el}{'h' if pstate.sp else 't'}"
-
-
 def _pstate_words(pstate: PState) -> dict[str, str]:
-    flags = zip("NZCV", pstate.flags, strict=True)
-    masks = zip("DAIF", (pstate.d, pstate.a, pstate.i, pstate.f), strict=True)
     others = ("il", "pan", "uao", "dit", "btype", "ssbs", "ss")
     return {
-        "nzcv": "".join(letter if bit else "-" for letter, bit in flags),
-        "daif": "".join(letter if bit else "-" for letter, bit in masks),
-        "mode": _mode(pstate),
+        "nzcv": pstate.flag_letters,
+        "daif": pstate.mask_letters,
+        "mode": pstate.mode,
         **{name: str(getattr(pstate, name)) for name in others},
     }
 
@@ -115,7 +109,7 @@ class Trace:
 
     def _before(self, cpu: Cpu, pc: int, word: int) -> None:
         self._finish()
-        head = f"{cpu.cycles} {_mode(cpu.pstate)} {pc:#018x} {word:08x} {disassemble(word, pc)}"
+        head = f"{cpu.cycles} {cpu.pstate.mode} {pc:#018x} {word:08x} {disassemble(word, pc)}"
         decoded = decode(word)
         writes_system = decoded is not None and bool(decoded.definition.traits & _CHANGES_SYSREGS)
         registers = _registers(cpu, with_system=writes_system)
@@ -126,7 +120,7 @@ class Trace:
             self._write(self._pending.head + "\n")
             self._pending = None
         self._finish(taken)
-        self._write(exception_line(taken, _mode(self._cpu.pstate)) + "\n")
+        self._write(exception_line(taken, self._cpu.pstate.mode) + "\n")
 
     # --- the line of an instruction that has retired
 

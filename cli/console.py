@@ -6,18 +6,27 @@ Colour follows NO_COLOR and TERM as users know it from other programs. The words
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+from contextlib import contextmanager
 from enum import Enum, unique
-from typing import TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeAlias
 
 import attrs
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 PLAIN_WIDTH = 80
+
+INTERRUPTED = 130
+"""The exit status of a command that Ctrl-C ended."""
+
+NO_READER = 141
+"""The exit status where nobody reads the output any more, as of a program that SIGPIPE ends."""
 
 
 @unique
@@ -50,19 +59,15 @@ def heading(text: str) -> Span:
     return Span(text, Style.HEADING)
 
 
-def is_terminal() -> bool:
-    """Whether standard output is a terminal."""
-    return sys.stdout.isatty()
-
-
-def width() -> int:
-    """Columns there are: the terminal's, or a fixed number into pipes and files."""
-    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if is_terminal() else PLAIN_WIDTH
+def width(stream: TextIO | None = None) -> int:
+    """Columns that a stream (standard output) has: the terminal's, or a fixed number into pipes and files."""
+    is_terminal = (stream or sys.stdout).isatty()
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if is_terminal else PLAIN_WIDTH
 
 
 def write(lines: Iterable[Line]) -> None:
     """Print lines as they come."""
-    if is_terminal():
+    if sys.stdout.isatty():
         _write_styled(lines)
         return
     for line in lines:
@@ -97,6 +102,40 @@ def _write_styled(lines: Iterable[Line]) -> None:
 def examples(*lines: str) -> str:
     """Command lines for the end of a help page, kept as they are (that is what the backspace tells click)."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+# --- the host's streams and files, which may be closed, full or gone
+
+
+def open_missing_streams() -> None:
+    """Where the host closed a standard stream: one that is empty, or swallows everything."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  (open to the end)
+
+
+def silence(stream: IO[Any]) -> None:
+    """Have what is still written to a stream go nowhere, what it holds back included."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+
+
+def tell(text: str) -> None:
+    """Print a line on standard error; where that is impossible, the exit status has to do."""
+    try:
+        click.echo(text, err=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+@contextmanager
+def blaming(name: str) -> Iterator[None]:
+    """What the host refuses is told with the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{name}: {error.strerror}") from error
 
 
 class InputError(click.ClickException):

@@ -93,7 +93,7 @@ def _disassemble_words(file: str, *, as_json: bool) -> None:
 
 def _read_words(file: str) -> Iterator[int]:
     name = "<stdin>" if file == "-" else file
-    with click.open_file(file, encoding="utf-8", errors="replace") as lines:
+    with console.blaming(name), click.open_file(file, encoding="utf-8", errors="replace") as lines:
         for number, line in enumerate(lines, start=1):
             word = parse_word(line.strip())
             if word is None:

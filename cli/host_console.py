@@ -6,10 +6,10 @@ import errno
 import os
 import select
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aarch64.devices.console import Console
+from cli.console import silence, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,15 +17,13 @@ if TYPE_CHECKING:
 
 _CHUNK = 4096
 _PATIENCE = 0.1
-"""Seconds after which a wait for input looks whether the user has interrupted it."""
+"""Seconds after which a wait for input looks whether the run is to end."""
 
 _ERASE_LINE = "\r\x1b[K"
 
 
-def _buffered(stream: TextIO | None) -> BinaryIO:
-    """The bytes below a standard stream, buffered; where the host gave none, a stream that swallows everything."""
-    if stream is None:
-        return Path(os.devnull).open("wb")
+def _buffered(stream: TextIO) -> BinaryIO:
+    """The bytes below a standard stream, buffered."""
     return open(stream.fileno(), "wb", closefd=False)
 
 
@@ -36,22 +34,35 @@ class HostConsole:
 
     Attributes:
         console: what the machine is given.
-        interrupted: set from outside to have the guest wait for input no longer.
+        ended: why the run is to end, if something out here has it end: the guest waits for input no longer.
         failure: what went wrong with stdout; from then on output is lost.
-        on_failure: called when that happens.
+        on_end: called, with the reason, when the run is to end.
+        is_watched: whether somebody sees at a terminal what is written.
     """
 
     def __init__(self) -> None:
         """Nothing is read or written yet."""
         self.console = Console(self.write, self._read, self._write_error)
-        self.interrupted = False
+        self.ended = ""
         self.failure: OSError | None = None
-        self.on_failure: Callable[[], None] = lambda: None
+        self.on_end: Callable[[str], None] = lambda _reason: None
         self._output = _buffered(sys.stdout)
         self._errors = _buffered(sys.stderr)
         self._is_interactive = self._output.isatty()
+        self.is_watched = self._is_interactive or self._errors.isatty()
         self._at_line_start = True
         self._has_status = False
+
+    def end(self, reason: str) -> None:
+        """Have the run end; may be called from a signal handler."""
+        self.ended = reason
+        self.on_end(reason)
+
+    def interrupt(self) -> None:
+        """Have the run end because of Ctrl-C, for which the terminal has written ^C at the cursor."""
+        if self._is_interactive and not self._has_status:
+            self._at_line_start = False
+        self.end("Ctrl-C")
 
     def write(self, data: bytes) -> None:
         """Write to stdout."""
@@ -66,7 +77,13 @@ class HostConsole:
 
     def write_lines(self, text: str) -> None:
         """Write whole lines to stdout, between what the guest writes; a line of the guest's is broken off for them."""
-        self.write(text.encode() if self._at_line_start else b"\n" + text.encode())
+        self.break_line()
+        self.write(text.encode())
+
+    def break_line(self) -> None:
+        """End the line that the guest has begun."""
+        if not self._at_line_start:
+            self.write(b"\n")
 
     def flush(self) -> None:
         """Have everything written so far seen."""
@@ -77,11 +94,9 @@ class HostConsole:
 
     def _fail(self, error: OSError) -> None:
         """Note that stdout cannot be written to, and have what is still written go nowhere."""
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self._output.fileno())
-        os.close(nowhere)
+        silence(self._output)
         self.failure = error
-        self.on_failure()
+        self.end("standard output cannot be written to")
 
     def _write_error(self, data: bytes) -> None:
         self.clear_status()
@@ -89,20 +104,19 @@ class HostConsole:
         self._errors.flush()
 
     def _read(self) -> bytes:
+        self.clear_status()
         self.flush()
-        if sys.stdin is None:
-            return b""
         descriptor = sys.stdin.fileno()
         while not select.select([descriptor], [], [], _PATIENCE)[0]:
-            if self.interrupted:
+            if self.ended:
                 raise InterruptedError(errno.EINTR, os.strerror(errno.EINTR))
         return os.read(descriptor, _CHUNK)
 
-    # --- progress
+    # --- at a terminal
 
     def show_status(self, text: str) -> None:
         """Show a line on stderr until something else is written; not in the middle of a line of the guest's."""
-        if self._at_line_start:
+        if self._at_line_start and self._errors.isatty():
             sys.stderr.write(f"{_ERASE_LINE}{text}")
             sys.stderr.flush()
             self._has_status = True
@@ -113,3 +127,9 @@ class HostConsole:
             sys.stderr.write(_ERASE_LINE)
             sys.stderr.flush()
             self._has_status = False
+
+    def tell(self, text: str) -> None:
+        """Say something on stderr, on a line of its own where stdout is seen in the same place."""
+        if self._is_interactive and self._errors.isatty():
+            self.break_line()
+        tell(text)

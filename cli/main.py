@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from aarch64.errors import AArch64Error
+from cli import console
 from cli.console import InputError, examples
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COMMANDS = {
     "run": "cli.run:run",
@@ -19,11 +25,12 @@ COMMANDS = {
 }
 """Where each command is, in the order of the help."""
 
-INTERRUPTED = 130
+_PAGE_OF_HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
+"""What click from 8.2 on raises for a command without arguments; earlier, it prints the page itself."""
 
 
 class LazyGroup(click.Group):
-    """Commands by name, imported one by one: what is not used costs nothing."""
+    """Commands by name, imported one by one: what is not used costs nothing. A fault is told in one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
         """The names, in the order of the help."""
@@ -37,15 +44,56 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), attribute)
         return command
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what the library refuses becomes one clear error, with exit status 2."""
+    def main(self, *args: Any, **options: Any) -> NoReturn:
+        """Run a command and exit with its status."""
+        console.open_missing_streams()
         try:
+            status = super().main(*args, **{**options, "standalone_mode": False})
+        except click.ClickException as error:
+            console.tell(_told(error))
+            status = error.exit_code
+        sys.exit(status)
+
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        """Read the options before the command; may print the help."""
+        with _ending_well():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        with _ending_well():
             return super().invoke(ctx)
-        except AArch64Error as error:
-            raise InputError(str(error)) from error
-        except KeyboardInterrupt:
-            click.echo("a64: interrupted", err=True)
-            ctx.exit(INTERRUPTED)
+
+
+@contextmanager
+def _ending_well() -> Iterator[None]:
+    """What may end any command: what the library refuses, Ctrl-C, a reader that went away, a full disk."""
+    try:
+        yield
+    except AArch64Error as error:
+        raise InputError(str(error)) from error
+    except KeyboardInterrupt:
+        console.tell("a64: interrupted")
+        raise click.exceptions.Exit(console.INTERRUPTED) from None
+    except BrokenPipeError:
+        console.silence(sys.stdout)
+        raise click.exceptions.Exit(console.NO_READER) from None
+    except OSError as error:
+        console.silence(sys.stdout)
+        raise InputError(f"standard output: {error.strerror}") from error
+
+
+def _told(error: click.ClickException) -> str:
+    """What is wrong and, of a command used wrongly, where to read on."""
+    message = error.format_message()
+    if isinstance(error, _PAGE_OF_HELP):
+        return message
+    text = f"Error: {message}"
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        return f"{text} Numbers below zero go after --, at the end."
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{text} ({error.ctx.command_path} --help)"
+    return text
 
 
 def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:

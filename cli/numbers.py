@@ -11,6 +11,7 @@ from aarch64.bits import mask
 _INTEGER = re.compile(r"[-+]?(0x[0-9a-f_]+|0b[01_]+|0o[0-7_]+|[0-9_]+)", re.IGNORECASE)
 _SIZE = re.compile(r"(0x[0-9a-f_]+|[0-9_]+)([KMGT]?)(?:iB|B)?", re.IGNORECASE)
 _UNITS = {"": 0, "K": 10, "M": 20, "G": 30, "T": 40}
+_LEVELS = ("0", "1", "2", "3")
 _WORD = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,8})")
 
 
@@ -48,6 +49,21 @@ def parse_size(text: str) -> int:
     if found is None or number is None:
         raise click.BadParameter(f"{text!r} is not a size such as 65536, 0x10000, 64K, 128M or 1G")
     return number << _UNITS[found[2].upper()]
+
+
+def parse_count(text: str) -> int:
+    """A number that is not negative; BadParameter for anything else."""
+    number = parse_integer(text)
+    if number is None or number < 0:
+        raise click.BadParameter(f"{text!r} is not a number of at most 64 bits, such as 1000000 or 0x1000")
+    return number
+
+
+def parse_level(text: str) -> int:
+    """An exception level; BadParameter for anything else."""
+    if text not in _LEVELS:
+        raise click.BadParameter(f"{text!r} is not an exception level: want {_LEVELS[0]} to {_LEVELS[-1]}")
+    return int(text)
 
 
 def parse_word(text: str) -> int | None:

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from aarch64.stop import Stop
 
 _REGISTERS = 31
-_PER_LINE = 4
-_PSTATE_FIELDS = ("n", "z", "c", "v", "d", "a", "i", "f", "sp", "il", "ss", "pan", "uao", "dit", "btype", "ssbs")
+_COLUMN = 22
+_PSTATE_FIELDS = ("d", "a", "i", "f", "sp", "il", "ss", "pan", "uao", "dit", "btype", "ssbs")
 
 
 def as_json(machine: Machine, stop: Stop, exit_status: int) -> dict[str, Any]:
@@ -28,28 +28,27 @@ def as_json(machine: Machine, stop: Stop, exit_status: int) -> dict[str, Any]:
         "el": cpu.pstate.el,
         "pc": f"{cpu.pc:#x}",
         "sp": f"{cpu.sp:#x}",
-        "pstate": {name: getattr(cpu.pstate, name) for name in _PSTATE_FIELDS},
+        "pstate": _pstate_fields(cpu.pstate),
         **{f"x{number}": f"{cpu.gpr[number]:#x}" for number in range(_REGISTERS)},
         "exceptions": dict(sorted(machine.exceptions.items())),
     }
 
 
-def as_text(machine: Machine) -> str:
-    """The registers, four a line, then PSTATE and the counters."""
+def as_text(machine: Machine, width: int) -> str:
+    """The registers, as many in a line as `width` characters hold, then PSTATE and the counters."""
     cpu = machine.cpu
+    per_line = max(1, (width + 2) // _COLUMN)
     items = [f"{f'x{number}':>3} {cpu.gpr[number]:016x}" for number in range(_REGISTERS)]
     items.append(f" sp {cpu.sp:016x}")
-    lines = ["  ".join(items[start : start + _PER_LINE]) for start in range(0, len(items), _PER_LINE)]
-    lines.append(f" pc {machine.locate(cpu.pc)}  {_pstate_text(cpu.pstate)}")
+    lines = ["  ".join(items[start : start + per_line]) for start in range(0, len(items), per_line)]
+    lines.append(f" pc {machine.locate(cpu.pc)}  {cpu.pstate.mode} {cpu.pstate.flag_letters} {cpu.pstate.mask_letters}")
     lines.append(f"{cpu.cycles} cycles, {cpu.retired} instructions retired")
     return "\n".join(lines)
 
 
-def _pstate_text(pstate: PState) -> str:
-    flags = zip("NZCV", pstate.flags, strict=True)
-    masks = zip("DAIF", (pstate.d, pstate.a, pstate.i, pstate.f), strict=True)
-    flag_text, mask_text = ("".join(letter if bit else "-" for letter, bit in group) for group in (flags, masks))
-    return f"{pstate.mode} {flag_text} {mask_text}"
+def _pstate_fields(pstate: PState) -> dict[str, int]:
+    fields = dict(zip("nzcv", pstate.flags, strict=True))
+    return fields | {name: getattr(pstate, name) for name in _PSTATE_FIELDS}
 
 
 def value_text(value: int) -> str:

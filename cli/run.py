@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import sys
@@ -14,12 +15,12 @@ import attrs
 import click
 
 from aarch64.loader import DEFAULT_BASE, load_program
-from aarch64.machine import DEFAULT_RAM, RETURN_ADDRESS, Machine
+from aarch64.machine import DEFAULT_RAM, RETURN_ADDRESS, Machine, MachineError
 from aarch64.stop import Stop, StopReason
-from cli import report
-from cli.console import InputError
+from cli import console, report
+from cli.console import InputError, blaming
 from cli.host_console import HostConsole
-from cli.numbers import parse_address, parse_integer, parse_place, parse_size
+from cli.numbers import parse_address, parse_count, parse_integer, parse_level, parse_place, parse_size
 from cli.values import Assignment, parse_assignment, parse_features
 
 if TYPE_CHECKING:
@@ -33,16 +34,12 @@ _STATUSES = {
     StopReason.MAX_CYCLES: 124,
     StopReason.UNSUPPORTED: 125,
     StopReason.STUCK: 125,
-    StopReason.INTERRUPTED: 130,
+    StopReason.INTERRUPTED: console.INTERRUPTED,
 }
-_NO_OUTPUT = "standard output cannot be written to"
-_NO_READER_STATUS = 141
-"""As of a program that SIGPIPE ends."""
-
+_TICK_SECONDS = 0.5
 _QUIET_SECONDS = 2.0
-_PROGRESS_SECONDS = 0.5
-_PROGRESS = "progress"
-"""The interruption by which the clock has progress shown; the run goes on."""
+_TICK = "tick"
+"""The interruption by which the clock has output and progress seen; the run goes on."""
 
 
 @attrs.frozen
@@ -76,9 +73,12 @@ class _Options:
     default=f"{DEFAULT_BASE:#x}",
     help="Where a source or raw image is placed in memory.",
 )
-@click.option("--el", type=click.IntRange(0, 3), default=1, help="Exception level to start in.")
+@click.option("--el", type=parse_level, metavar="LEVEL", default="1", help="Exception level to start in, 0 to 3.")
 @click.option(
-    "--max-el", type=click.IntRange(1, 3), help="Highest exception level there is.  [default: that of --el, at least 1]"
+    "--max-el",
+    type=parse_level,
+    metavar="LEVEL",
+    help="Highest exception level there is, 1 to 3.  [default: that of --el, at least 1]",
 )
 @click.option(
     "--ram",
@@ -96,9 +96,9 @@ class _Options:
     help="Set x0 to x30, w0 to w30, sp or pc before the start. Repeatable.",
 )
 @click.option("--call", type=parse_place, metavar="SYMBOL", help="Call a function with the ARGs, print X0 and stop.")
-@click.option("--max-cycles", type=click.IntRange(min=0), help="Stop after this many cycles.")
+@click.option("--max-cycles", type=parse_count, metavar="CYCLES", help="Stop after this many cycles.")
 @click.option("--trace", metavar="FILE", help="Write a line for each instruction and exception; - is stdout.")
-@click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout.")
+@click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout, after all that is printed.")
 @click.option(
     "--features",
     type=parse_features,
@@ -153,7 +153,7 @@ def run(
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     wanted = _Options(**options)  # type: ignore[arg-type]  # click gives what the options above say
     host = HostConsole()
-    with _blaming(str(semihosting_root)):
+    with blaming(str(semihosting_root)):
         machine = Machine(
             features=features,
             el=el,
@@ -164,37 +164,39 @@ def run(
             semihosting_root=semihosting_root,
             command_line=" ".join((wanted.program, *(wanted.arguments if wanted.call is None else ()))),
         )
-    with _blaming("standard output"):
-        status = _run(machine, host, wanted)
-    ctx.exit(status)
+    ctx.exit(_run(machine, host, wanted))
 
 
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     """Run as asked; the exit status."""
-    host.on_failure = lambda: machine.interrupt(_NO_OUTPUT)
+    host.on_end = machine.interrupt
     _prepare(machine, options)
+    _check_files(options)
     with ExitStack() as stack:
-        results = stack.enter_context(_output(options.json, host)) if options.json else None
-        trace = stack.enter_context(_output(options.trace, host)) if options.trace else None
-        with _traced(machine, trace), _interruptible(machine, host), _clock(machine):
+        results = stack.enter_context(_output(options.json, host))
+        trace = stack.enter_context(_output(options.trace, host))
+        with _traced(machine, trace), _interruptible(host), _clock(machine, host):
             stop = _watch(machine, host, options)
+            host.clear_status()
         status = _exit_status(stop)
         if stop.reason is StopReason.RETURNED:
             host.write_lines(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
         if results is not None:
             results(json.dumps(report.as_json(machine, stop, status), indent=2) + "\n")
     host.flush()
-    if isinstance(host.failure, BrokenPipeError):
-        return _NO_READER_STATUS
     if host.failure is not None:
         raise host.failure
-    _tell(machine, stop)
+    if complaint := _complaint(machine, stop):
+        host.tell(complaint)
     return status
 
 
 def _prepare(machine: Machine, options: _Options) -> None:
     """Load the program and set the registers."""
-    machine.load(load_program(options.program, base=options.base, entry=options.entry))
+    try:
+        machine.load(load_program(options.program, base=options.base, entry=options.entry))
+    except MachineError as error:
+        raise InputError(f"{options.program}: {error}") from error
     for assignment in options.registers:
         assignment.apply(machine.cpu)
     if options.call is not None:
@@ -204,36 +206,46 @@ def _prepare(machine: Machine, options: _Options) -> None:
 def _argument(machine: Machine, text: str) -> int:
     """An argument of --call: a number, or the address of a symbol."""
     number = parse_integer(text)
-    return machine.resolve(text) if number is None else number
+    if number is not None:
+        return number
+    try:
+        return machine.resolve(text)
+    except MachineError as error:
+        raise InputError(f"{text!r} is neither a 64-bit number nor a symbol of the program") from error
+
+
+def _check_files(options: _Options) -> None:
+    """Refuse to write into one file twice, or over the program."""
+    named = {"the program": options.program, "--trace": options.trace, "--json": options.json}
+    if "" in (options.trace, options.json):
+        raise InputError(f"{'--trace' if options.trace == '' else '--json'}: give a file, or - for standard output")
+    files = {name: Path(path).resolve() for name, path in named.items() if path and path != "-"}
+    for (first, path), (second, other) in itertools.combinations(files.items(), 2):
+        if path == other and (path.is_file() or not path.exists()):
+            raise InputError(f"{named[second]}: {second} would overwrite {first}: give another file")
 
 
 @contextmanager
-def _output(path: str, host: HostConsole) -> Iterator[Callable[[str], object]]:
-    """Where to write lines: a file, or stdout for `-`."""
+def _output(path: str | None, host: HostConsole) -> Iterator[Callable[[str], object] | None]:
+    """What to write lines with: into a file, or for `-` to stdout; None where nothing is asked for."""
+    if path is None:
+        yield None
+        return
     if path == "-":
         yield host.write_lines
         return
-    with _blaming(path):
+    with blaming(path):
         file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  (closing it may fail, too)
 
     def write(text: str) -> None:
-        with _blaming(path):
+        with blaming(path):
             file.write(text)
 
     try:
         yield write
     finally:
-        with _blaming(path):
+        with blaming(path):
             file.close()
-
-
-@contextmanager
-def _blaming(name: str) -> Iterator[None]:
-    """What the host refuses is told with the name of the file."""
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{name}: {error.strerror}") from error
 
 
 # --- running, watched
@@ -249,18 +261,19 @@ def _traced(machine: Machine, write: Callable[[str], object] | None) -> Iterator
 
     trace = Trace(machine.cpu, write)
     trace.start()
-    yield
-    trace.stop()
+    try:
+        yield
+    finally:
+        trace.stop()
 
 
 @contextmanager
-def _interruptible(machine: Machine, host: HostConsole) -> Iterator[None]:
+def _interruptible(host: HostConsole) -> Iterator[None]:
     """Ctrl-C ends the run between two cycles; a second one, should the first not get through, ends the program."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, previous)
-        host.interrupted = True
-        machine.interrupt("Ctrl-C")
+        host.interrupt()
 
     previous = signal.signal(signal.SIGINT, stop)
     try:
@@ -270,13 +283,13 @@ def _interruptible(machine: Machine, host: HostConsole) -> Iterator[None]:
 
 
 @contextmanager
-def _clock(machine: Machine) -> Iterator[None]:
-    """On a terminal, interrupt a run that takes long now and then, so that progress can be shown."""
-    if sys.stderr is None or not sys.stderr.isatty():
+def _clock(machine: Machine, host: HostConsole) -> Iterator[None]:
+    """While somebody is watching, interrupt the run now and then."""
+    if not host.is_watched:
         yield
         return
-    previous = signal.signal(signal.SIGALRM, lambda _number, _frame: machine.interrupt(_PROGRESS))
-    signal.setitimer(signal.ITIMER_REAL, _QUIET_SECONDS, _PROGRESS_SECONDS)
+    previous = signal.signal(signal.SIGALRM, lambda _number, _frame: machine.interrupt(_TICK))
+    signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
     try:
         yield
     finally:
@@ -290,12 +303,14 @@ def _watch(machine: Machine, host: HostConsole, options: _Options) -> Stop:
     started, budget = time.monotonic(), options.max_cycles
     while True:
         stop = machine.run(None if budget is None else budget - machine.cpu.cycles, until)
-        if stop.reason is not StopReason.INTERRUPTED or stop.message != _PROGRESS:
-            host.clear_status()
+        if stop.reason is not StopReason.INTERRUPTED or stop.message != _TICK:
             return stop
-        if not host.interrupted:
-            rate = machine.cpu.cycles / (time.monotonic() - started)
-            host.show_status(f"{machine.cpu.cycles:,} cycles, {rate:,.0f} a second")
+        if host.ended:  # in the same cycle as the tick
+            return Stop(StopReason.INTERRUPTED, host.ended)
+        host.flush()
+        seconds = time.monotonic() - started
+        if seconds >= _QUIET_SECONDS:
+            host.show_status(f"{machine.cpu.cycles:,} cycles, {machine.cpu.cycles / seconds:,.0f} a second")
 
 
 # --- the end
@@ -307,14 +322,15 @@ def _exit_status(stop: Stop) -> int:
     return _STATUSES[stop.reason]
 
 
-def _tell(machine: Machine, stop: Stop) -> None:
-    """Say on stderr why a run ended that was not to end so."""
+def _complaint(machine: Machine, stop: Stop) -> str:
+    """What to say on stderr of a run that was not to end so; nothing of any other."""
     cpu = machine.cpu
     where = f"cycle {cpu.cycles}, pc {machine.locate(cpu.pc)}"
     match stop.reason:
         case StopReason.MAX_CYCLES:
-            click.echo(f"a64: --max-cycles is used up: {where}", err=True)
+            return f"a64: --max-cycles is used up: {where}"
         case StopReason.UNSUPPORTED | StopReason.STUCK:
-            click.echo(f"a64: {stop.message} [{where}]", err=True)
+            return f"a64: {stop.message} [{where}]"
         case StopReason.INTERRUPTED:
-            click.echo(f"a64: interrupted\n{report.as_text(machine)}", err=True)
+            return f"a64: interrupted\n{report.as_text(machine, console.width(sys.stderr))}"
+    return ""

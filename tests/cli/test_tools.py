@@ -298,7 +298,7 @@ def test_a_line_that_is_no_word(line):
 )
 def test_disasm_errors(arguments, message):
     status, output, error = a64("disasm", *arguments)
-    assert (status, output) == (2, "")
+    assert (status, output, error.count("\n")) == (2, "", 1)
     assert message in error
 
 
@@ -391,10 +391,34 @@ def test_the_command_as_a_module(module):
     assert done.stdout.startswith("Usage: a64 decode ")
 
 
-def test_output_into_a_closed_pipe_is_no_traceback():
-    command = f"{shlex.join(A64)} isa | head -n 1"
-    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert (len(done.stdout.splitlines()), done.stderr) == (1, "")
+def shell(line):
+    """(exit status, standard output, standard error) of a shell's line, in which `a64` is this tree's."""
+    setup = f'set -o pipefail; a64() {{ {shlex.join(A64)} "$@"; }}; '
+    done = subprocess.run(["bash", "-c", setup + line], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+FULL = "Error: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "outcome"),
+    [
+        ("a64 isa | head -n 1", (141, "Branches\n", "")),
+        ("a64 isa > /dev/full", (2, "", FULL)),
+        ("a64 decode d503201f > /dev/full", (2, "", FULL)),
+        ("a64 --help > /dev/full", (2, "", FULL)),
+        ("a64 decode --help > /dev/full", (2, "", FULL)),
+        ("a64 isa nothing 2> /dev/full", (2, "", "")),
+        ("a64 asm nop >&-", (0, "", "")),
+        ("a64 asm nop <&-", (0, "0xd503201f\n", "")),
+        ("a64 disasm --words - <&-", (0, "", "")),
+        ("a64 disasm --words - 0> /dev/null", (2, "", "Error: <stdin>: Bad file descriptor\n")),
+        ("a64 isa nothing <&- >&- 2>&-", (2, "", "")),
+    ],
+)
+def test_streams_that_end_are_full_or_closed(line, outcome):
+    assert shell(line) == outcome
 
 
 def test_interrupting_a_command_is_one_line_and_status_130():
