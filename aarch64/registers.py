@@ -8,7 +8,6 @@ from __future__ import annotations
 ZR = 31
 SP = 31
 LINK_REGISTER = 30
-FRAME_POINTER = 29
 
 CONDITIONS = ("eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al", "nv")
 CONDITION_NUMBERS = {name: number for number, name in enumerate(CONDITIONS)} | {"cs": 2, "cc": 3}

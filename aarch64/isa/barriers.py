@@ -8,7 +8,7 @@ import attrs
 
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
-from aarch64.isa.syntax import Cursor, Mismatch
+from aarch64.isa.syntax import Cursor, Mismatch, OneField
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -26,17 +26,12 @@ NXS_OPTIONS = {number: f"{name or 'sy'}nxs" for number, name in enumerate(_DOMAI
 
 
 @attrs.frozen
-class Option:
+class Option(OneField):
     """A barrier's option, by name or number (`first` + `step` times the field)."""
 
-    field: str
     names: dict[int, str]
     first: int = 0
     step: int = 1
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return self.names.get(fields[self.field], f"#{fields[self.field]}")

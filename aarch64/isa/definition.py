@@ -185,10 +185,6 @@ class Definition:
             word |= field.insert(fields[field.name])
         return word
 
-    def encoding_diagram(self) -> str:
-        """The 32 bits as the definition has them."""
-        return self.pattern.text
-
 
 class Group:
     """The definitions of one section of the instruction set, in the order written."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import mask, signed
-from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, Operand
+from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
 
 if TYPE_CHECKING:
@@ -28,16 +28,11 @@ def read_register(cursor: Cursor, *, sp: bool = False) -> tuple[int, int]:
 
 
 @attrs.frozen
-class Register:
+class Register(OneField):
     """A general-purpose register of fixed width (32 or 64); number 31 is SP when `sp`, else ZR."""
 
-    field: str
     width: int
     sp: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return register_name(fields[self.field], self.width, sp=self.sp)
@@ -117,16 +112,11 @@ class RegisterPair:
 
 
 @attrs.frozen
-class Immediate:
+class Immediate(OneField):
     """`#imm`: `scale` times the field, in decimal or (`radix` 16) hexadecimal."""
 
-    field: str
     scale: int = 1
     radix: int = 10
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field] * self.scale
@@ -145,18 +135,13 @@ def scaled(value: int, scale: int, position: int) -> int:
 
 
 @attrs.frozen
-class Offset:
+class Offset(OneField):
     """`, #imm` inside an address, left out when zero: a multiple of `scale` (bytes).
 
     `scale` may name the one-bit field that chooses between 4 and 8.
     """
 
-    field: str
     scale: int | str = 1
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def _scale(self, fields: Fields) -> int:
         return self.scale if isinstance(self.scale, int) else 4 << fields[self.scale]
@@ -185,14 +170,8 @@ class IndexOffset(Offset):
 
 
 @attrs.frozen
-class Label:
+class Label(OneField):
     """A PC-relative target in words: `#offset` when the address is not known, else the absolute address."""
-
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return format_target(fields[self.field] * 4, address)
@@ -240,15 +219,10 @@ class PageLabel:
 
 
 @attrs.frozen
-class Condition:
+class Condition(OneField):
     """A condition name; `inverted` writes the opposite one (CSET, CINC ...), which AL and NV do not have."""
 
-    field: str
     inverted: bool = False
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return CONDITIONS[fields[self.field] ^ self.inverted]
@@ -265,15 +239,10 @@ class Condition:
 
 
 @attrs.frozen
-class Choice:
+class Choice(OneField):
     """One of a few words standing for the values of one field, in the order given."""
 
-    field: str
     names: tuple[str, ...]
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return self.names[fields[self.field]]

@@ -8,7 +8,7 @@ import attrs
 
 from aarch64.isa.addressing import KINDS, index_is_valid
 from aarch64.isa.definition import Group, Trait, alias
-from aarch64.isa.syntax import Mismatch
+from aarch64.isa.syntax import Mismatch, OneField
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -24,14 +24,8 @@ _RANGE_OPERATIONS = {0b000000: "pldkeep", 0b000001: "pstkeep", 0b000100: "pldstr
 
 
 @attrs.frozen
-class PrefetchOperation:
+class PrefetchOperation(OneField):
     """A prefetch operation by name, or `#imm5` where it has none."""
-
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field]

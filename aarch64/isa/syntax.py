@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import attrs
 
@@ -50,11 +50,24 @@ class Operand(Protocol):
         """
 
 
+@runtime_checkable
 class Enumerable(Operand, Protocol):
     """An operand with few texts, which may stand inside a mnemonic."""
 
     def choices(self) -> Mapping[str, dict[str, int]]:
         """Every text, with the field values it stands for."""
+
+
+@attrs.frozen
+class OneField:
+    """What operands have in common that cover one field."""
+
+    field: str
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The field's name alone."""
+        return (self.field,)
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z_.$][\w.$]*")
@@ -140,15 +153,10 @@ class Cursor:
 
 
 @attrs.frozen
-class _Suffix:
+class _Suffix(OneField):
     """`{field?text}`: the text when the one-bit field is set."""
 
-    field: str
     text: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return self.text if fields[self.field] else ""
@@ -247,11 +255,9 @@ class Template:
 
 
 def _choices(part: Operand, template: str) -> Mapping[str, dict[str, int]]:
-    choices = getattr(part, "choices", None)
-    if choices is None:
+    if not isinstance(part, Enumerable):
         raise SyntaxDefinitionError(f"{template!r}: an operand inside the mnemonic must be enumerable")
-    found: Mapping[str, dict[str, int]] = choices()
-    return found
+    return part.choices()
 
 
 def compile_template(text: str, kinds: Kinds) -> Template:

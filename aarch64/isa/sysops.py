@@ -8,7 +8,7 @@ import attrs
 
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import read_register
-from aarch64.isa.syntax import Cursor, Mismatch
+from aarch64.isa.syntax import Cursor, Mismatch, OneField
 from aarch64.registers import X_NAMES, ZR
 from aarch64.system_operations import OPERATIONS, Operation, execute
 
@@ -56,14 +56,8 @@ class NamedOperation:
 
 
 @attrs.frozen
-class ControlRegister:
+class ControlRegister(OneField):
     """`c7`: CRn or CRm."""
-
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return f"c{fields[self.field]}"
@@ -77,14 +71,8 @@ class ControlRegister:
 
 
 @attrs.frozen
-class OptionalRegister:
+class OptionalRegister(OneField):
     """`, x1`, left out when it is XZR."""
-
-    field: str
-
-    @property
-    def fields(self) -> tuple[str, ...]:
-        return (self.field,)
 
     def format(self, fields: Fields, address: int | None) -> str:
         return "" if fields[self.field] == ZR else f", {X_NAMES[fields[self.field]]}"
