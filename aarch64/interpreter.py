@@ -133,7 +133,7 @@ class Interpreter(Cpu):
             return partial(_run_unsupported, definition=definition)
         if definition.feature is not None and not self.has(definition.feature):
             return None
-        return _bind(definition.semantics, tuple(decoded.fields[name] for name in definition.parameters))
+        return _bind(definition.semantics, definition.arguments(decoded.fields))
 
     # --- the careful path
 

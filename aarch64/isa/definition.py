@@ -153,6 +153,10 @@ class Definition:
         """The field names in the order the semantic function takes them."""
         return _argument_names(self.semantics)[1:] if self.semantics else tuple(self.fields)
 
+    def arguments(self, fields: Fields) -> tuple[int, ...]:
+        """The field values in the order the semantic function takes them."""
+        return tuple(fields[name] for name in self.parameters)
+
     @cached_property
     def _valid(self) -> Test | None:
         return Test.of(self.valid) if self.valid else None

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aarch64.cpu import Cpu
 from aarch64.exceptions import ArchException
-from aarch64.features import DEFAULT_FEATURES, Feature
-from aarch64.isa.table import assemble, decode
-from aarch64.memory import Memory
+from tests.isa import running
+from tests.isa.running import RAM, execute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-RAM = 0x4000_0000
+    from aarch64.cpu import Cpu
+    from aarch64.features import Feature
+
 RAM_SIZE = 0x10000
 RAM_END = RAM + RAM_SIZE
 CODE = RAM
@@ -29,7 +29,7 @@ NOWHERE = 0x1_0000_0000
 
 def make_cpu(*, without: Iterable[Feature] = (), unaligned: bool = False, el: int = 1) -> Cpu:
     """A CPU with `PATTERN` at DATA, x1 and SP pointing to it."""
-    cpu = Cpu(Memory(RAM, RAM_SIZE), DEFAULT_FEATURES - frozenset(without), el=el)
+    cpu = running.make_cpu(el=el, max_el=1, ram_size=RAM_SIZE, without=without)
     cpu.memory.write_bytes(DATA, PATTERN)
     cpu.unaligned_device_access = unaligned
     cpu.pc = CODE
@@ -44,11 +44,8 @@ def run(cpu: Cpu, *program: str | int, **registers: int) -> Cpu:
             cpu.sp = value
         else:
             cpu.gpr[int(name[1:])] = value
-    for line in program:
-        decoded = decode(assemble(line, cpu.pc) if isinstance(line, str) else line)
-        assert decoded is not None
-        assert decoded.definition.semantics is not None
-        decoded.definition.semantics(cpu, *(decoded.fields[name] for name in decoded.definition.parameters))
+    for instruction in program:
+        execute(cpu, instruction)
         cpu.pc += 4
     return cpu
 

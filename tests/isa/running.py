@@ -21,13 +21,14 @@ def make_cpu(
     *,
     el: int = 1,
     max_el: int = 3,
+    ram_size: int = 1 << 20,
     without: Iterable[Feature] = (),
     extra: Iterable[Feature] = (),
     **sysregs: int,
 ) -> Cpu:
     """A CPU about to execute at PC; keyword arguments are values of system registers."""
     features = DEFAULT_FEATURES - frozenset(without) | frozenset(extra)
-    cpu = Cpu(Memory(RAM, 1 << 20), features, max_el=max_el, el=el)
+    cpu = Cpu(Memory(RAM, ram_size), features, max_el=max_el, el=el)
     cpu.pc = PC
     for name, value in sysregs.items():
         assert name in cpu.sysregs
@@ -35,12 +36,12 @@ def make_cpu(
     return cpu
 
 
-def execute(cpu: Cpu, text: str) -> None:
-    """Execute one instruction, as written or a word; ArchException if it ends with one.
+def execute(cpu: Cpu, instruction: str | int) -> None:
+    """Execute one instruction, a text or a word; ArchException if it ends with one.
 
     Of an instruction whose feature the CPU lacks nothing is left, as the interpreter has it.
     """
-    decoded = decode(int(text, 16) if text.startswith("0x") else assemble(text, cpu.pc))
+    decoded = decode(assemble(instruction, cpu.pc) if isinstance(instruction, str) else instruction)
     assert decoded is not None
     definition = decoded.definition
     assert definition.semantics is not None
@@ -48,24 +49,24 @@ def execute(cpu: Cpu, text: str) -> None:
     cpu.next_btype = 0
     if definition.feature is not None and not cpu.has(definition.feature):
         cpu.undefined()
-    definition.semantics(cpu, *[decoded.fields[name] for name in definition.parameters])
+    definition.semantics(cpu, *definition.arguments(decoded.fields))
 
 
-def take(cpu: Cpu, text: str) -> Taken | None:
+def take(cpu: Cpu, instruction: str | int) -> Taken | None:
     """Execute one instruction; the exception it ended with, taken, or None."""
     taken: list[Taken] = []
     cpu.exception_observers.append(taken.append)
     try:
-        execute(cpu, text)
+        execute(cpu, instruction)
     except ArchException as exception:
         cpu.take_exception(exception)
     cpu.exception_observers.clear()
     return taken[0] if taken else None
 
 
-def syndrome(cpu: Cpu, text: str) -> tuple[int, int, int] | None:
+def syndrome(cpu: Cpu, instruction: str | int) -> tuple[int, int, int] | None:
     """(target level, exception class, ISS) of the exception one instruction ends with, None if it has none."""
-    taken = take(cpu, text)
+    taken = take(cpu, instruction)
     return (taken.target_el, taken.esr >> 26, taken.esr & 0x1FF_FFFF) if taken else None
 
 

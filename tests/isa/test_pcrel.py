@@ -74,7 +74,7 @@ def test_adr_gives_the_target_it_was_written_with(pc, offset):
     assert f"adr x0, {target:#x}" == disassemble(word, pc)
     cpu = make_cpu()
     cpu.pc = pc
-    execute(cpu, f"{word:#x}")
+    execute(cpu, word)
     assert target == cpu.x(0)
 
 
@@ -85,5 +85,5 @@ def test_adrp_gives_the_page_of_its_target(pc, pages, low):
     assert f"adrp x0, {page:#x}" == disassemble(word, pc)
     cpu = make_cpu()
     cpu.pc = pc
-    execute(cpu, f"{word:#x}")
+    execute(cpu, word)
     assert page == cpu.x(0)

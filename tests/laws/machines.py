@@ -72,4 +72,4 @@ def outcome(cpu: Cpu, action: Callable[[], Any]) -> dict[str, Any]:
 def execute(definition: Definition, fields: Fields, cpu: Cpu) -> None:
     """Run the semantics on plain values; ArchException if they end with one."""
     assert definition.semantics is not None
-    definition.semantics(cpu, *[fields[name] for name in definition.parameters])
+    definition.semantics(cpu, *definition.arguments(fields))

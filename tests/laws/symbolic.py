@@ -278,7 +278,7 @@ def record(definition: Definition, fields: Fields, model: Cpu) -> Recording:
     recorder = Recorder(model)
     assert definition.semantics is not None
     try:
-        definition.semantics(recorder, *[fields[name] for name in definition.parameters])
+        definition.semantics(recorder, *definition.arguments(fields))
     except ArchException as exception:
         if any(effect.phase > Phase.READ for effect in recorder.recording.effects):
             raise ContractBroken("an exception after an effect: guards come first") from exception

@@ -20,6 +20,7 @@ from aarch64.exceptions import ArchException, ExceptionClass, Fault
 from aarch64.features import DEFAULT_FEATURES, Feature
 from aarch64.isa.definition import Definition, Trait
 from aarch64.memory import Memory
+from tests.laws.machines import execute, set_state
 from tests.strategies import State, draw_state
 
 if TYPE_CHECKING:
@@ -153,15 +154,10 @@ class Rig:
     def run_ours(self, definition: Definition, fields: Fields, state: State, *, with_memory: bool) -> Outcome:
         """The instruction on our semantics."""
         cpu = self.cpu
-        cpu.gpr[:31] = state.x
-        cpu.sp = state.sp
-        nzcv = state.nzcv
-        cpu.set_flags((nzcv >> 3, nzcv >> 2 & 1, nzcv >> 1 & 1, nzcv & 1))
-        cpu.pc, cpu.next_pc = CODE, CODE + 4
+        set_state(cpu, state, CODE)
         cpu.memory.write(CODE, 4, definition.encode(fields))
-        assert definition.semantics is not None
         try:
-            definition.semantics(cpu, *[fields[name] for name in definition.parameters])
+            execute(definition, fields, cpu)
         except ArchException as exception:
             return Outcome(raised=True, is_misaligned=is_alignment_fault(exception))
         memory = cpu.memory.read_bytes(DATA, DATA_SIZE) if with_memory else b""
