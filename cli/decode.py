@@ -11,7 +11,7 @@ from aarch64.isa import table
 from cli import console
 from cli.console import InputError, Span, Style, heading
 from cli.diagram import draw
-from cli.facts import description, readable, trait_names
+from cli.facts import description, trait_names
 from cli.numbers import parse_word
 
 if TYPE_CHECKING:
@@ -78,9 +78,10 @@ def _facts(definition: Definition) -> Iterator[tuple[str, str | Span]]:
     yield "group", definition.group
     yield "feature", definition.feature.label if definition.feature else "none: in every AArch64 machine"
     if definition.asm:
-        yield "syntax", readable(definition.asm)
-    for item in definition.aliases:
-        yield "alias", readable(item.asm)
+        yield "syntax", definition.syntax.shown
+    for form in definition.forms:
+        if form.alias:
+            yield "alias", form.template.shown
     if traits := trait_names(definition):
         yield "traits", ", ".join(traits)
     if definition.unsupported:

@@ -2,23 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from aarch64.isa.definition import Trait
 
 if TYPE_CHECKING:
     from aarch64.isa.definition import Definition
-
-_SUFFIX = re.compile(r"\{\w+\?([^{}]+)\}")
-_FIELD_SLOT = re.compile(r"\{(\w+):[^{}]*\}")
-_OTHER_SLOT = re.compile(r"\{(\w+)(?:\([^{}]*\))?\}")
-
-
-def readable(asm: str) -> str:
-    """A syntax template for the eye: `add {rd:RSP}, {rn:RSP}` as `add <rd>, <rn>`; optional letters in brackets."""
-    text = _SUFFIX.sub(r"[\1]", asm)
-    return _OTHER_SLOT.sub(r"<\1>", _FIELD_SLOT.sub(r"<\1>", text))
 
 
 def trait_names(definition: Definition) -> list[str]:
@@ -33,8 +22,8 @@ def description(definition: Definition) -> dict[str, Any]:
         "group": definition.group,
         "feature": definition.feature.label if definition.feature else None,
         "encoding": definition.pattern.text,
-        "syntax": readable(definition.asm) or None,
-        "aliases": [readable(item.asm) for item in definition.aliases],
+        "syntax": definition.syntax.shown if definition.asm else None,
+        "aliases": [form.template.shown for form in definition.forms if form.alias],
         "traits": trait_names(definition),
         "implemented": definition.unsupported is None,
         "reason": definition.unsupported,

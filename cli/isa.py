@@ -10,7 +10,7 @@ import click
 from aarch64.isa import table
 from cli import console
 from cli.console import InputError, Span, Style, heading
-from cli.facts import description, readable
+from cli.facts import description
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,8 @@ def isa(
     """List instructions: the Arm ARM's title, the feature needed, encoding, syntax, implemented or why not.
 
     PATTERN is part of a title, or the whole of one with * and ?; upper and lower case are the same. In an encoding,
-    0 and 1 are fixed bits, (0) and (1) should be so but are ignored, x is ignored, and name:width is a field.
+    0 and 1 are fixed bits, (0) and (1) should be so but are ignored, x is ignored, and name:width is a field. In a
+    syntax, {braces} hold what may be left out, and <Rd> is <Wd> or <Xd>.
     """
     found = [
         definition
@@ -95,9 +96,10 @@ def _entry(definition: Definition) -> Iterator[console.Line]:
     yield [heading(definition.title), *feature]
     yield ["  ", Span(definition.pattern.text, Style.WORD)]
     if definition.asm:
-        yield f"  {readable(definition.asm)}"
-    for item in definition.aliases:
-        yield f"  {readable(item.asm)}" + ("  (alias)" if item.preferred else "  (alias, understood only)")
+        yield f"  {definition.syntax.shown}"
+    for form in definition.forms:
+        if form.alias:
+            yield f"  {form.template.shown}" + ("  (alias)" if form.alias.preferred else "  (alias, understood only)")
     if definition.unsupported:
         yield ["  ", Span(f"not implemented: {definition.unsupported}", Style.BAD)]
 

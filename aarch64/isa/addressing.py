@@ -92,6 +92,7 @@ class IndexRegister:
 
     scale: int
     fields = ("rm", "option", "s")
+    symbol = ", <Rm>{, <extend> {#<amount>}}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         option = fields["option"]
@@ -146,6 +147,7 @@ class NoOffset:
     """Nothing, or `, #0`, after a base register that is the whole address."""
 
     fields = ()
+    symbol = "{, #0}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         return ""

@@ -26,6 +26,7 @@ class ShiftedImmediate:
 
     sign: int = 1
     fields: tuple[str, ...] = ("imm12", "sh")
+    symbol = "#<imm>{, lsl #12}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         """The twelve bits, signed, and the shift if there is one."""

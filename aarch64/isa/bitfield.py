@@ -38,6 +38,12 @@ class FieldOperand:
     show: Callable[[int, int, int], tuple[int, int]]
     solve: Callable[[int, int, int], tuple[int, int]]
     fields: tuple[str, ...] = _FIELDS
+    first: str = "lsb"
+    second: str = "width"
+
+    @property
+    def symbol(self) -> str:
+        return f"#<{self.first}>, #<{self.second}>"
 
     def format(self, fields: Fields, address: int | None) -> str:
         """The two numbers."""
@@ -62,7 +68,12 @@ class FieldOperand:
 
 def _raw() -> FieldOperand:
     """`#immr, #imms`."""
-    return FieldOperand(lambda immr, imms, _width: (immr, imms), lambda immr, imms, _width: (immr, imms))
+    return FieldOperand(
+        lambda immr, imms, _width: (immr, imms),
+        lambda immr, imms, _width: (immr, imms),
+        first="immr",
+        second="imms",
+    )
 
 
 def _extracted() -> FieldOperand:

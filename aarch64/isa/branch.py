@@ -24,6 +24,7 @@ class TestedBit:
     """`w1, #3`: a register and the number of one of its bits, `b5:b40`; written W where the bit allows it."""
 
     fields = ("rt", "b5", "b40")
+    symbol = "<Rt>, #<bit>"
 
     def format(self, fields: Fields, address: int | None) -> str:
         bit = fields["b5"] << 5 | fields["b40"]

@@ -22,6 +22,7 @@ class HalfwordShift:
     """`, lsl #n` after the immediate: `hw` halfwords of 16 bits, left out when zero."""
 
     fields = ("hw",)
+    symbol = "{, lsl #<shift>}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         """The shift in bits, if there is one."""

@@ -34,6 +34,11 @@ class Register(OneField):
     width: int
     sp: bool = False
 
+    @property
+    def symbol(self) -> str:
+        letter = "X" if self.width == 64 else "W"
+        return _register_symbol(letter, self.field, register_name(SP, self.width, sp=True) if self.sp else "")
+
     def format(self, fields: Fields, address: int | None) -> str:
         return register_name(fields[self.field], self.width, sp=self.sp)
 
@@ -43,6 +48,11 @@ class Register(OneField):
         if width != self.width:
             raise Mismatch(f"expected a {self.width}-bit register", start)
         return {self.field: number}
+
+
+def _register_symbol(letter: str, field: str, alternative: str = "") -> str:
+    """`<Xt2>` for X and rt2, `<Xn|SP>` where number 31 has another name than ZR."""
+    return f"<{letter}{field[1:]}{f'|{alternative.upper()}' if alternative else ''}>"
 
 
 @attrs.frozen
@@ -57,6 +67,10 @@ class SizedRegister:
     @property
     def fields(self) -> tuple[str, ...]:
         return (self.field, self.size_field)
+
+    @property
+    def symbol(self) -> str:
+        return _register_symbol("R", self.field, "sp" if self.sp else "")
 
     def format(self, fields: Fields, address: int | None) -> str:
         width = 64 if fields[self.size_field] == self.wide else 32
@@ -78,6 +92,10 @@ class RepeatedRegister:
     def fields(self) -> tuple[str, ...]:
         return (self.field, self.copy, "sf")
 
+    @property
+    def symbol(self) -> str:
+        return _register_symbol("R", self.field)
+
     def format(self, fields: Fields, address: int | None) -> str:
         return register_name(fields[self.field], width_of(fields))
 
@@ -96,6 +114,10 @@ class RegisterPair:
     @property
     def fields(self) -> tuple[str, ...]:
         return (self.field, self.size_field)
+
+    @property
+    def symbol(self) -> str:
+        return f"{_register_symbol('R', self.field)}, <R({self.field[1:]}+1)>"
 
     def format(self, fields: Fields, address: int | None) -> str:
         width = 64 if fields[self.size_field] else 32
@@ -117,6 +139,10 @@ class Immediate(OneField):
 
     scale: int = 1
     radix: int = 10
+
+    @property
+    def symbol(self) -> str:
+        return f"#<{self.field}>"
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = fields[self.field] * self.scale
@@ -143,6 +169,10 @@ class Offset(OneField):
 
     scale: int | str = 1
 
+    @property
+    def symbol(self) -> str:
+        return f"{{, #<{self.field}>}}"
+
     def _scale(self, fields: Fields) -> int:
         return self.scale if isinstance(self.scale, int) else 4 << fields[self.scale]
 
@@ -161,6 +191,10 @@ class Offset(OneField):
 class IndexOffset(Offset):
     """`#imm` of a pre- or post-indexed address: always written."""
 
+    @property
+    def symbol(self) -> str:
+        return f"#<{self.field}>"
+
     def format(self, fields: Fields, address: int | None) -> str:
         return f"#{fields[self.field] * self._scale(fields)}"
 
@@ -172,6 +206,8 @@ class IndexOffset(Offset):
 @attrs.frozen
 class Label(OneField):
     """A PC-relative target in words: `#offset` when the address is not known, else the absolute address."""
+
+    symbol = "<label>"
 
     def format(self, fields: Fields, address: int | None) -> str:
         return format_target(fields[self.field] * 4, address)
@@ -198,6 +234,7 @@ class PageLabel:
     """ADR and ADRP targets, in units of `unit` bytes (1 or 4096), split over immhi and immlo."""
 
     unit: int = 1
+    symbol = "<label>"
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -265,6 +302,8 @@ SHIFTS = ("lsl", "lsr", "asr", "ror")
 class ShiftAmount:
     """`, lsl #n` after a register: `shift` and `imm6`, left out when it is LSL #0."""
 
+    symbol = "{, <shift> #<amount>}"
+
     @property
     def fields(self) -> tuple[str, ...]:
         return ("shift", "imm6")
@@ -294,6 +333,7 @@ class ExtendedRegister:
     """
 
     sp_fields: tuple[str, ...] = ("rd", "rn")
+    symbol = "<Rm>{, <extend> {#<amount>}}"
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -337,6 +377,10 @@ class Computed:
     show: Callable[[Fields], int]
     solve: Callable[[int, Fields], dict[str, int] | None]
     radix: int = 10
+
+    @property
+    def symbol(self) -> str:
+        return "#<imm>" if self.fields else self.format({}, None)
 
     def format(self, fields: Fields, address: int | None) -> str:
         value = self.show(fields)

@@ -58,6 +58,15 @@ class Enumerable(Operand, Protocol):
         """Every text, with the field values it stands for."""
 
 
+@runtime_checkable
+class Shown(Operand, Protocol):
+    """An operand that a line of syntax shows otherwise than by its name, `<name>`."""
+
+    @property
+    def symbol(self) -> str:
+        """How the Arm ARM shows it: `<Xt>`, `#<imm>`, `{, <shift> #<amount>}`; braces hold what may be left out."""
+
+
 @attrs.frozen
 class OneField:
     """What operands have in common that cover one field."""
@@ -158,6 +167,10 @@ class _Suffix(OneField):
 
     text: str
 
+    @property
+    def symbol(self) -> str:
+        return f"{{{self.text}}}"
+
     def format(self, fields: Fields, address: int | None) -> str:
         return self.text if fields[self.field] else ""
 
@@ -172,6 +185,7 @@ Kinds = Mapping[str, Callable[..., Operand]]
 """Operand kinds by name: each is called with the field's name (if the slot has one) and the slot's arguments."""
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
+_NAME = re.compile(r"\w+")
 _SLOT_PARTS = re.compile(r"(?:(?P<field>\w+):)?(?P<kind>\w+)(?:\((?P<arguments>[^()]*)\))?")
 _SUFFIX_PARTS = re.compile(r"(\w+)\?(.+)")
 
@@ -218,6 +232,12 @@ class Template:
         slots = (part for part in self.mnemonic + self.operands if not isinstance(part, str))
         return frozenset(name for slot in slots for name in slot.fields)
 
+    @property
+    def shown(self) -> str:
+        """The syntax for the eye: `ldr <Xt>, [<Xn|SP>{, #<imm12>}]`."""
+        slots = (part for part in self.mnemonic + self.operands if not isinstance(part, str))
+        return _SLOT.sub(lambda found: _symbol(next(slots), found[1]), self.text)
+
     def format(self, fields: Fields, address: int | None = None) -> str:
         """The text for these fields: mnemonic, a space, operands."""
         mnemonic = self._join(self.mnemonic, fields, address)
@@ -252,6 +272,14 @@ class Template:
         if not cursor.at_end:
             raise cursor.fail("nothing more was expected here")
         return known
+
+
+def _symbol(operand: Operand, slot: str) -> str:
+    if isinstance(operand, Shown):
+        return operand.symbol
+    name = _NAME.match(slot)
+    assert name is not None, slot
+    return f"<{name[0]}>"
 
 
 def _choices(part: Operand, template: str) -> Mapping[str, dict[str, int]]:

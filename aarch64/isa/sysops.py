@@ -36,6 +36,7 @@ class NamedOperation:
 
     mnemonic: str
     fields = ("op1", "crn", "crm", "op2", "rt")
+    symbol = "<operation>{, <Xt>}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         operation = find(**fields)
@@ -73,6 +74,8 @@ class ControlRegister(OneField):
 @attrs.frozen
 class OptionalRegister(OneField):
     """`, x1`, left out when it is XZR."""
+
+    symbol = "{, <Xt>}"
 
     def format(self, fields: Fields, address: int | None) -> str:
         return "" if fields[self.field] == ZR else f", {X_NAMES[fields[self.field]]}"

@@ -14,7 +14,6 @@ from click.testing import CliRunner
 from aarch64.isa import table
 from aarch64.isa.pattern import parse_pattern
 from cli.diagram import boxes, draw
-from cli.facts import readable
 from cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +76,7 @@ DECODED = """\
 ADD (shifted register)
   group     Add and subtract
   feature   none: in every AArch64 machine
-  syntax    add <rd>, <rn>, <rm><shift_amount>
+  syntax    add <Rd>, <Rn>, <Rm>{, <shift> #<amount>}
   status    implemented
 
   31   30:29   28:24   23:22   21   20:16   15:10     9:5     4:0
@@ -183,15 +182,23 @@ def test_the_boxes_of_every_pattern_are_its_32_bits():
 
 
 @pytest.mark.parametrize(
-    ("asm", "text"),
+    ("word", "syntax"),
     [
-        ("add {rd:RSP}, {rn:RSP}, {shifted_imm}", "add <rd>, <rn>, <shifted_imm>"),
-        ("ldadd{a?a}{r?l} {rs:X}, [{rn:XSP}]", "ldadd[a][l] <rs>, [<rn>]"),
-        ("stlr {rt:X}, [{rn:XSP}, {constant(-8)}]!", "stlr <rt>, [<rn>, <constant>]!"),
+        (0xF9400420, "ldr <Xt>, [<Xn|SP>{, #<imm12>}]"),
+        (0xB8408420, "ldr <Wt>, [<Xn|SP>], #<imm9>"),
+        (0xB8626820, "ldr <Wt>, [<Xn|SP>, <Rm>{, <extend> {#<amount>}}]"),
+        (0xA9410820, "ldp <Xt>, <Xt2>, [<Xn|SP>{, #<imm7>}]"),
+        (0x91000420, "add <Rd|SP>, <Rn|SP>, #<imm>{, lsl #12}"),
+        (0xD2A00020, "movz <Rd>, #<imm16>{, lsl #<shift>}"),
+        (0xB8220020, "ldadd{a}{l} <Ws>, <Wt>, [<Xn|SP>{, #0}]"),
+        (0x48227C24, "casp{a}{l} <Rs>, <R(s+1)>, <Rt>, <R(t+1)>, [<Xn|SP>{, #0}]"),
+        (0xD9800820, "stlr <Xt>, [<Xn|SP>, #-8]!"),
+        (0x54000020, "b.<cond> <label>"),
+        (0xD3410820, "ubfm <Rd>, <Rn>, #<immr>, #<imms>"),
     ],
 )
-def test_readable_syntax(asm, text):
-    assert readable(asm) == text
+def test_syntax_is_shown_as_the_arm_arm_does(word, syntax):
+    assert json.loads(a64("decode", "--json", f"{word:#x}")[1])["syntax"] == syntax
 
 
 # --- disasm
@@ -310,7 +317,7 @@ Add and subtract
 ================
 ADD (shifted register)
   sf:1 00 01011 shift:2 0 rm:5 imm6:6 rn:5 rd:5
-  add <rd>, <rn>, <rm><shift_amount>
+  add <Rd>, <Rn>, <Rm>{, <shift> #<amount>}
 
 encodings         implemented  not implemented
 Add and subtract            1                0
