@@ -1,5 +1,7 @@
 """The board: runs and what ends them, calls, snapshots, resets, calls to the host."""
 
+from functools import cache
+
 import attrs
 import pytest
 from hypothesis import given
@@ -34,9 +36,13 @@ done:   mov     x3, #7
 """
 
 
+assembled = cache(assemble_source)
+"""The image of a source; Hypothesis asks for the same one hundreds of times."""
+
+
 def make(source, **options):
     machine = Machine(**options)
-    machine.load(assemble_source(source))
+    machine.load(assembled(source))
     machine.cpu.sp = machine.ram_end
     return machine
 
