@@ -29,6 +29,11 @@ def register_name(number: int, width: int, *, sp: bool = False) -> str:
     return X_NAMES[number] if width == 64 else W_NAMES[number]
 
 
+def is_register(name: str) -> bool:
+    """Whether a lower-case name is that of a register."""
+    return name in _NUMBERS or name in _STACK_POINTER.values()
+
+
 def parse_register(name: str, *, sp: bool = False) -> tuple[int, int] | None:
     """(number, width in bits) of a lower-case name; None if it is no register, or the wrong one of SP and ZR."""
     if name in _STACK_POINTER.values():

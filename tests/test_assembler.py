@@ -238,6 +238,26 @@ NESTED_CHAIN = "\n".join(
 )
 
 
+OPERANDS = [
+    ("mov w0, #0x84000008", "0x84000008 cannot be encoded here: load it with ldr <register>, =value", 9),
+    ("mov sp, #0x12345", "0x12345 cannot be encoded here: load it with ldr <register>, =value", 9),
+    ("and x0, x1, #5", "0x5 cannot be encoded here: put it into a register", 13),
+    ("ldr x0, [x1, #3", "expected ']'", 16),
+    ("ldr x0, [x1", "expected ']'", 12),
+    ("ldr x0, x1", "expected '['", 9),
+    ("ldr x0, nowhere", "undefined symbol 'nowhere'", 9),
+    ("ldr x0, [x1, #-300]", "out of range: #-300 (want #-256 to #255)", 14),
+    ("ldr x0, [x1, #40000]", "out of range: #40000 (want #0 to #32760)", 14),
+    ("ldp w0, w1, [x2], #256", "out of range: #256 (want #-256 to #252)", 19),
+    ("add x0, x1, w2", "the operands do not go together (sizes or registers differ)", 13),
+    ("add x0, x1, x2, lsl #64", "out of range: #64 (want #0 to #63)", 17),
+    ("add x0, x1, #5000", "0x1388 is not a 12-bit value, plain or shifted by 12", 13),
+    ("svc 0x10000", "out of range: #0x10000 (want #0 to #0xffff)", 5),
+    ("tbz w0, #40, .", "a 32-bit register has no bit 40", 9),
+    ("cset x0, al", "these operands cannot be encoded together", 12),
+]
+
+
 @pytest.mark.parametrize(
     ("source", "message", "column"),
     [
@@ -277,6 +297,7 @@ NESTED_CHAIN = "\n".join(
         ("ldr q0, =1", "expected a register, found 'q0'", 5),
         ("ldr w0, =1 << 32", "0x100000000 does not fit 32 bits", 10),
         (".word sp", "'sp' is a register; expected a value", 7),
+        *OPERANDS,
     ],
 )
 def test_errors(source, message, column):

@@ -18,8 +18,8 @@ from aarch64.assembler.symbols import Place, Symbols
 from aarch64.errors import AssemblyError
 from aarch64.image import Image, Segment, Symbol, SymbolTable
 from aarch64.isa import table
-from aarch64.isa.syntax import Mismatch
-from aarch64.registers import parse_register
+from aarch64.isa.syntax import Mismatch, WrongValue
+from aarch64.registers import is_register, parse_register
 
 NOP = bytes.fromhex("1f2003d5")
 INSTRUCTION_SIZE = 4
@@ -290,7 +290,8 @@ def _operand(piece: Piece, text: str, position: int, context: Context) -> int:
     try:
         value = context.integer(piece.part(start, position + len(text)))
     except Fault as fault:
-        raise Mismatch(fault.message, fault.column - piece.column) from fault
+        kind = Mismatch if is_register(text.lower()) else WrongValue
+        raise kind(fault.message, fault.column - piece.column) from fault
     return _MODIFIERS[modifier[1].lower()](value) if modifier else value
 
 

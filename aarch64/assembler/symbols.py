@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.assembler.expressions import Address, ExpressionError, Value, evaluate
-from aarch64.registers import parse_register
+from aarch64.registers import is_register
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,7 @@ class Symbols:
             return self._placed(self._nearest(name, place.order))
         if name in self._values:
             return self._resolve(name, self._values[name])
-        if parse_register(name.lower()) or name.lower() in ("sp", "wsp"):
+        if is_register(name.lower()):
             raise ExpressionError(f"{name!r} is a register; expected a value")
         if self.placed:
             raise ExpressionError(f"undefined symbol {name!r}")

@@ -11,7 +11,7 @@ import attrs
 
 from aarch64.bits import Bits, sign_extend
 from aarch64.isa.operands import EXTENDS, Computed, read_register
-from aarch64.isa.syntax import Mismatch
+from aarch64.isa.syntax import Mismatch, WrongValue
 from aarch64.registers import register_name
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class IndexRegister:
             option = self._read_option(cursor)
             s = self._read_amount(cursor, is_needed=option == UXTX)
         if (width == 64) != option & 1:
-            raise Mismatch("this extension does not go with the register's size", after_register)
+            raise WrongValue("this extension does not go with the register's size", after_register)
         return {"rm": rm, "option": option, "s": s}
 
     def _read_option(self, cursor: Cursor) -> int:
@@ -129,7 +129,7 @@ class IndexRegister:
             return 0
         amount = cursor.immediate()
         if amount not in (0, self.scale):
-            raise Mismatch(f"the shift is 0 or {self.scale}" if self.scale else "the shift is 0", start)
+            raise WrongValue(f"the shift is 0 or {self.scale}" if self.scale else "the shift is 0", start)
         return int(amount == self.scale)
 
 
@@ -156,7 +156,7 @@ class NoOffset:
         if cursor.accept(","):
             start = cursor.position
             if cursor.immediate():
-                raise Mismatch("the offset can only be 0", start)
+                raise WrongValue("the offset can only be 0", start)
         return {}
 
 

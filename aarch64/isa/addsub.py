@@ -9,7 +9,7 @@ import attrs
 from aarch64.bits import MASKS, Bits
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import ExtendedRegister
-from aarch64.isa.syntax import Cursor, Fields, Mismatch
+from aarch64.isa.syntax import Cursor, Fields, WrongValue
 from aarch64.pseudocode import ROR, add_with_carry, extend_value
 from aarch64.registers import SP, ZR
 
@@ -33,7 +33,7 @@ class ShiftedImmediate:
         return f"#{self.sign * fields['imm12']}" + (", lsl #12" if fields["sh"] else "")
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
-        """The value at the cursor, split; Mismatch if it is not twelve bits, plain or shifted."""
+        """The value at the cursor, split; WrongValue if it is not twelve bits, plain or shifted."""
         start = cursor.position
         written = cursor.immediate()
         value, shift = self.sign * written, 0
@@ -43,7 +43,7 @@ class ShiftedImmediate:
         elif value and not value & 0xFFF:
             value, shift = value >> 12, 12
         if not 0 <= value < 1 << 12 or shift not in {0, 12}:
-            raise Mismatch(f"{written:#x} is not a 12-bit value, plain or shifted by 12", start)
+            raise WrongValue(f"{written:#x} is not a 12-bit value, plain or shifted by 12", start)
         return {"imm12": value, "sh": shift // 12}
 
 

@@ -13,7 +13,7 @@ import attrs
 from aarch64.bits import MASKS, sign_extend
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import Computed, width_of
-from aarch64.isa.syntax import Cursor, Fields, Mismatch
+from aarch64.isa.syntax import Cursor, Fields, WrongValue
 from aarch64.registers import ZR
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class FieldOperand:
         return f"#{first}, #{second}"
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
-        """The fields for the numbers at the cursor; Mismatch if they do not describe a field of the register."""
+        """The fields for the numbers at the cursor; WrongValue if they do not describe a field of the register."""
         start = cursor.position
         first = cursor.immediate()
         cursor.expect(",")
@@ -62,7 +62,7 @@ class FieldOperand:
             first,
             second,
         ):
-            raise Mismatch(f"no such field in {width} bits", start)
+            raise WrongValue(f"no such field in {width} bits", start)
         return _encoding(known, immr, imms)
 
 

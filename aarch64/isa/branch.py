@@ -10,7 +10,7 @@ from aarch64.bits import MASKS, Bits, select
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import read_register
-from aarch64.isa.syntax import Cursor, Mismatch
+from aarch64.isa.syntax import Cursor, WrongValue
 from aarch64.pstate import BranchType
 from aarch64.registers import LINK_REGISTER, register_name
 
@@ -33,10 +33,11 @@ class TestedBit:
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         number, width = read_register(cursor)
         cursor.expect(",")
+        cursor.skip_space()
         start = cursor.position
         bit = cursor.immediate()
         if not 0 <= bit < width:
-            raise Mismatch(f"a {width}-bit register has no bit {bit}", start)
+            raise WrongValue(f"a {width}-bit register has no bit {bit}", start)
         return {"rt": number, "b5": bit >> 5, "b40": bit & 31}
 
 

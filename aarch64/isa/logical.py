@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from aarch64.bits import MASKS, Bits, signed
 from aarch64.isa.definition import Group, alias
-from aarch64.isa.operands import Computed, bit_pattern, width_of
+from aarch64.isa.operands import LOAD_IT, Computed, bit_pattern, width_of
 from aarch64.pseudocode import (
     bit_masks_are_valid,
     decode_bit_masks,
@@ -44,13 +44,16 @@ def _solve(value: int, known: Fields, *, inverted: bool = False) -> dict[str, in
 
 
 _FIELDS = ("n", "immr", "imms")
+_USE_REGISTER = "put it into a register"
 
 GROUP = Group(
     "Logical",
     {
-        "bitmask": lambda: Computed(_FIELDS, _show, _solve, radix=16),
-        "signed_bitmask": lambda: Computed(_FIELDS, _show_signed, _solve),
-        "inverted_bitmask": lambda: Computed(_FIELDS, _show_inverted, partial(_solve, inverted=True)),
+        "bitmask": lambda: Computed(_FIELDS, _show, _solve, radix=16, advice=_USE_REGISTER),
+        "signed_bitmask": lambda: Computed(_FIELDS, _show_signed, _solve, advice=LOAD_IT),
+        "inverted_bitmask": lambda: Computed(
+            _FIELDS, _show_inverted, partial(_solve, inverted=True), advice=_USE_REGISTER
+        ),
     },
 )
 insn = GROUP.insn

@@ -9,7 +9,7 @@ import attrs
 
 from aarch64.bits import mask, signed
 from aarch64.isa.definition import Group, alias
-from aarch64.isa.operands import Computed, bit_pattern, scaled, width_of
+from aarch64.isa.operands import LOAD_IT, Computed, bit_pattern, scaled, width_of
 from aarch64.pseudocode import lone_halfword
 
 if TYPE_CHECKING:
@@ -60,8 +60,10 @@ GROUP = Group(
     "Move wide",
     {
         "halfword_shift": HalfwordShift,
-        "wide_imm": lambda: Computed(("imm16", "hw"), _show, _solve),
-        "inverted_wide_imm": lambda: Computed(("imm16", "hw"), _show_inverted, partial(_solve, inverted=True)),
+        "wide_imm": lambda: Computed(("imm16", "hw"), _show, _solve, advice=LOAD_IT),
+        "inverted_wide_imm": lambda: Computed(
+            ("imm16", "hw"), _show_inverted, partial(_solve, inverted=True), advice=LOAD_IT
+        ),
     },
 )
 insn = GROUP.insn

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import mask, signed
-from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand
+from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand, WrongValue
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Immediate(OneField):
 def scaled(value: int, scale: int, position: int) -> int:
     """`value / scale`; Mismatch when it does not divide."""
     if value % scale:
-        raise Mismatch(f"{value} is not a multiple of {scale}", position)
+        raise WrongValue(f"{value} is not a multiple of {scale}", position)
     return value // scale
 
 
@@ -365,18 +365,22 @@ class ExtendedRegister:
             option = 2 + known["sf"] if name == "lsl" else EXTENDS.index(name)
             amount = 0 if cursor.at_end else cursor.immediate()
         if width != self._width(option, known):
-            raise Mismatch("this extension does not go with the register's size", start)
+            raise WrongValue("this extension does not go with the register's size", start)
         return {"rm": rm, "option": option, "imm3": amount}
 
 
 @attrs.frozen
 class Computed:
-    """`#imm` that several fields express together: `show` reads it off them, `solve` finds them (None: cannot)."""
+    """`#imm` that several fields express together: `show` reads it off them, `solve` finds them (None: cannot).
+
+    `advice` says what to write for a value that cannot be encoded.
+    """
 
     fields: tuple[str, ...]
     show: Callable[[Fields], int]
     solve: Callable[[int, Fields], dict[str, int] | None]
     radix: int = 10
+    advice: str = ""
 
     @property
     def symbol(self) -> str:
@@ -391,8 +395,12 @@ class Computed:
         value = cursor.immediate()
         found = self.solve(value, known)
         if found is None:
-            raise Mismatch(f"{value:#x} cannot be encoded here", start)
+            raise WrongValue(f"{value:#x} cannot be encoded here{self.advice and f': {self.advice}'}", start)
         return found
+
+
+LOAD_IT = "load it with ldr <register>, =value"
+"""What to do about a value that MOV cannot make."""
 
 
 def bit_pattern(value: int, width: int) -> int | None:

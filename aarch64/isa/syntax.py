@@ -20,12 +20,17 @@ Fields = Mapping[str, int]
 
 
 class Mismatch(Exception):
-    """The text is not of this syntax: why, and at which character of the text."""
+    """The text is not of this syntax: why, at which character, and how much of it was (by default up to there)."""
 
-    def __init__(self, message: str, position: int) -> None:
+    def __init__(self, message: str, position: int, understood: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.position = position
+        self.understood = position if understood is None else understood
+
+
+class WrongValue(Mismatch):
+    """The text is of this syntax, but what it says cannot be encoded."""
 
 
 class SyntaxDefinitionError(ValueError):
@@ -80,6 +85,7 @@ class OneField:
 
 
 _IDENTIFIER = re.compile(r"[A-Za-z_.$][\w.$]*")
+_LITERAL_PARTS = re.compile(r"\w+|[^\w\s]")
 _NESTING = {"(": 1, ")": -1}
 _END_OF_EXPRESSION = frozenset(",]}!")
 
@@ -95,6 +101,8 @@ class Cursor:
     evaluate: Callable[[str, int], int]
     address: int = 0
     position: int = 0
+    starts: dict[str, int] = attrs.field(factory=dict)
+    """Where the operand that covers a field was found, by the field's name."""
 
     def skip_space(self) -> None:
         """Move over blanks."""
@@ -124,10 +132,13 @@ class Cursor:
         return True
 
     def expect(self, literal: str) -> None:
-        """Move over `literal` or raise Mismatch."""
-        if not self.accept(literal):
-            self.skip_space()
-            raise self.fail(f"expected {literal.strip()!r}")
+        """Move over `literal`, or raise Mismatch at the first part of it that is missing."""
+        if self.accept(literal):
+            return
+        for part in _LITERAL_PARTS.findall(literal):
+            if not self.accept(part):
+                self.skip_space()
+                raise self.fail(f"expected {part!r}")
 
     def word(self) -> str:
         """The identifier at the cursor in lower case, which is passed; the empty string if there is none."""
@@ -232,6 +243,10 @@ class Template:
         slots = (part for part in self.mnemonic + self.operands if not isinstance(part, str))
         return frozenset(name for slot in slots for name in slot.fields)
 
+    def operand_of(self, field: str) -> Operand:
+        """The operand that covers a field."""
+        return next(part for part in self.operands if not isinstance(part, str) and field in part.fields)
+
     @property
     def shown(self) -> str:
         """The syntax for the eye: `ldr <Xt>, [<Xn|SP>{, #<imm12>}]`."""
@@ -267,8 +282,9 @@ class Template:
             cursor.skip_space()
             start = cursor.position
             for name, value in part.parse(cursor, known).items():
+                cursor.starts.setdefault(name, start)
                 if known.setdefault(name, value) != value:
-                    raise Mismatch("the operands do not go together (sizes or registers differ)", start)
+                    raise WrongValue("the operands do not go together (sizes or registers differ)", start)
         if not cursor.at_end:
             raise cursor.fail("nothing more was expected here")
         return known

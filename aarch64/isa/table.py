@@ -48,10 +48,11 @@ from aarch64.isa import (
     unsupported,
 )
 from aarch64.isa.decoder import Decoded, Decoder
-from aarch64.isa.syntax import Cursor, Mismatch
+from aarch64.isa.syntax import Cursor, Mismatch, WrongValue
 
 if TYPE_CHECKING:
     from aarch64.isa.definition import Form, Group
+    from aarch64.isa.pattern import Field
 
 GROUPS: tuple[Group, ...] = (
     branch.GROUP,
@@ -117,14 +118,16 @@ Evaluate = Callable[[str, int], int]
 """The value of an expression, given its text and position in the line; AssemblyError or Mismatch if it has none."""
 
 _MNEMONIC = re.compile(r"\s*([A-Za-z][\w.]*)")
-_NUMBER = re.compile(r"[-+]?(0x[0-9a-f]+|0b[01]+|[0-9]+)", re.IGNORECASE)
+_NUMBER = re.compile(r"[-+]?(0x[0-9a-f]+|0b[01]+|0+|[1-9][0-9]*)", re.IGNORECASE)
+_IMMEDIATE = re.compile(r"#-?\w+")
+_BEFORE_OPERAND = re.compile(r"[\s,]*")
 
 
 def evaluate_number(text: str, position: int) -> int:
     """The default `Evaluate`: decimal, hexadecimal and binary numbers."""
     if not _NUMBER.fullmatch(text):
         raise Mismatch(f"expected a number, found {text!r}", position)
-    return int(text, 0) if text.lstrip("+-")[:1] == "0" and len(text.lstrip("+-")) > 1 else int(text)
+    return int(text, 0)
 
 
 @cache
@@ -146,7 +149,8 @@ def assemble(text: str, address: int = 0, evaluate: Evaluate = evaluate_number) 
     """The word for one instruction at `address`.
 
     Raises:
-        AssemblyError: no form of the mnemonic fits the operands; the error of the form that got furthest is told.
+        AssemblyError: no form of the mnemonic fits the operands. Told is the error of the form that understood most
+            of the text; of several, one that could only not encode a value.
     """
     found = _MNEMONIC.match(text)
     if not found:
@@ -162,18 +166,29 @@ def assemble(text: str, address: int = 0, evaluate: Evaluate = evaluate_number) 
             return _encode(form, form.template.parse(cursor, {**form.fixed, **fixed}), cursor)
         except Mismatch as mismatch:
             errors.append(mismatch)
-    best = max(errors, key=lambda error: error.position)
+    best = max(errors, key=lambda error: (error.understood, isinstance(error, WrongValue)))
     raise AssemblyError(best.message, best.position)
 
 
 def _encode(form: Form, fields: Mapping[str, int], cursor: Cursor) -> int:
     definition = form.definition
-    try:
-        word = definition.encode(fields)
-    except ValueError as error:
-        raise cursor.fail(f"out of range: {error}") from error
+    for field in definition.fields.values():
+        if fields[field.name] not in field.domain:
+            raise _out_of_range(form, fields, field, cursor)
+    word = definition.encode(fields)
     if not definition.accepts(fields) or (form.alias and not form.alias.applies(fields)):
-        raise cursor.fail("these operands cannot be encoded together")
+        raise WrongValue("these operands cannot be encoded together", cursor.position)
     if (decoded := decode(word)) is None or decoded.definition is not definition:
-        raise cursor.fail("these operands mean another instruction")
+        raise WrongValue("these operands mean another instruction", cursor.position)
     return word
+
+
+def _out_of_range(form: Form, fields: Mapping[str, int], field: Field, cursor: Cursor) -> WrongValue:
+    """The error about an immediate, in the units it is written in."""
+    operand = form.template.operand_of(field.name)
+    values = (fields[field.name], field.domain[0], field.domain[-1])
+    texts = (_IMMEDIATE.search(operand.format({**fields, field.name: value}, None)) for value in values)
+    given, least, most = (found[0] if found else "#0" for found in texts)
+    start = _BEFORE_OPERAND.match(cursor.text, cursor.starts[field.name])
+    assert start is not None, "an empty match is one"
+    return WrongValue(f"out of range: {given} (want {least} to {most})", start.end(), cursor.position)

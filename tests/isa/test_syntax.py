@@ -77,7 +77,8 @@ def test_case_and_blanks_are_free(text) -> None:
     [
         ("ldr", "expected a register", 3),
         ("ldr q1, [x2]", "expected a register, found 'q1'", 4),
-        ("ldr x1 x2", "expected ', ['", 7),
+        ("ldr x1 x2", "expected ','", 7),
+        ("ldr x1, x2", "expected '['", 8),
         ("ldr x1, [xzr]", "expected a register, found 'xzr'", 9),
         ("ldr x1, [x2, #7]", "7 is not a multiple of 8", 12),
         ("ldr x1, [x2, #]", "expected a value", 14),

@@ -89,7 +89,7 @@ REFUSED_ROWS = [
     ("mrs x0, s1_0_c1_c0_0", 8, "op0 of S1_0_C1_C0_0 is not 2 or 3"),
     ("mrs x0, #3", 8, "expected a system register"),
     ("mrs w0, sctlr_el1", 4, "expected a 64-bit register"),
-    ("msr daifset, #16", 16, "out of range: 16 does not fit crm (0 to 15)"),
+    ("msr daifset, #16", 13, "out of range: #16 (want #0 to #15)"),
 ]
 
 
