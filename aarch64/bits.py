@@ -34,7 +34,7 @@ def select(condition: Bits, if_true: Bits, if_false: Bits) -> Bits:
     """`if_true` where the condition holds, else `if_false`; both sides are evaluated."""
     if isinstance(condition, int):
         return if_true if condition else if_false
-    return condition.select(if_true, if_false)  # type: ignore[unreachable]
+    return condition.select(if_true, if_false)  # type: ignore[unreachable]  # a symbolic value, of which mypy knows nothing
 
 
 def primitive(function: _F) -> _F:
@@ -44,10 +44,10 @@ def primitive(function: _F) -> _F:
     def call(*args: int) -> int:
         for arg in args:
             if not isinstance(arg, int):
-                return arg.call(function, args)  # type: ignore[unreachable]
+                return arg.call(function, args)  # type: ignore[unreachable]  # likewise
         return function(*args)
 
-    return call  # type: ignore[return-value]
+    return call  # type: ignore[return-value]  # a function of ints keeps the type it was given
 
 
 def sign_extend(value: Bits, width: int, to: int = 64) -> Bits:

@@ -52,7 +52,7 @@ class Services(Protocol):
 class NoServices:
     """A bare CPU: nobody answers."""
 
-    def firmware_call(self, conduit: Conduit) -> bool:  # noqa: ARG002
+    def firmware_call(self, conduit: Conduit) -> bool:  # noqa: ARG002  (the protocol's signature)
         """Nothing is a firmware call."""
         return False
 

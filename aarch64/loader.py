@@ -70,7 +70,7 @@ def _load(path: Path, base: int) -> Image:
 
 
 def _load_elf(path: Path, content: bytes) -> Image:
-    from aarch64.elf import ElfError, read_elf  # noqa: PLC0415
+    from aarch64.elf import ElfError, read_elf  # noqa: PLC0415  (see above)
 
     try:
         return read_elf(content)
@@ -79,7 +79,7 @@ def _load_elf(path: Path, content: bytes) -> Image:
 
 
 def _assemble(path: Path, content: bytes, base: int) -> Image:
-    from aarch64.assembler import assemble_source  # noqa: PLC0415
+    from aarch64.assembler import assemble_source  # noqa: PLC0415  (see above)
 
     try:
         text = content.decode()

@@ -47,15 +47,15 @@ class _Unseekable:
 
     is_terminal = True
 
-    def read(self, length: int) -> bytes:  # noqa: ARG002
+    def read(self, length: int) -> bytes:  # noqa: ARG002  (a file's signature)
         """Not for reading."""
         raise _refuse(errno.EBADF)
 
-    def write(self, data: bytes) -> int:  # noqa: ARG002
+    def write(self, data: bytes) -> int:  # noqa: ARG002  (a file's signature)
         """Not for writing."""
         raise _refuse(errno.EBADF)
 
-    def seek(self, position: int) -> None:  # noqa: ARG002
+    def seek(self, position: int) -> None:  # noqa: ARG002  (a file's signature)
         """A stream has no positions."""
         raise _refuse(errno.ESPIPE)
 

@@ -51,7 +51,7 @@ def _refuse_mmu(el: int, cpu: Cpu, value: int) -> None:  # noqa: ARG001  (a chec
         _no_translation(f"SCTLR_EL{el}", SCTLR_M)
 
 
-def _refuse_stage_2(cpu: Cpu, value: int) -> None:  # noqa: ARG001
+def _refuse_stage_2(cpu: Cpu, value: int) -> None:  # noqa: ARG001  (likewise)
     if value & (HCR_VM | HCR_DC):
         _no_translation("HCR_EL2", value & (HCR_VM | HCR_DC))
 

@@ -25,7 +25,7 @@ def define(title="ADD", pattern=PATTERN, function=semantics, asm="add {rd:R}, {r
         ({"asm": ""}, "ADD: no assembler syntax (asm=)"),
         ({"pattern": "sf:1 0"}, "ADD: 'sf:1 0': 2 bits, not 32"),
         (
-            {"function": lambda cpu, sf, rd: None},  # noqa: ARG005
+            {"function": lambda cpu, sf, rd: None},  # noqa: ARG005  (a semantic function's signature)
             "ADD: parameters ['rd', 'sf'] are not the pattern's fields ['imm', 'rd', 'rn', 'sf']",
         ),
         ({"function": None}, "ADD: neither semantics nor a reason for having none"),

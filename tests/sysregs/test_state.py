@@ -69,7 +69,7 @@ def test_sp_el0_is_undefined_while_it_is_the_current_stack_pointer(el):
     assert 0 == take(cpu, "mrs x0, SP_EL0").ec
 
 
-A, I, F = 1 << 8, 1 << 7, 1 << 6  # noqa: E741
+A, I, F = 1 << 8, 1 << 7, 1 << 6  # noqa: E741  (the names of the masks)
 AMO, IMO, FMO, VF, VI, VSE, TGE = 1 << 5, 1 << 4, 1 << 3, 1 << 6, 1 << 7, 1 << 8, 1 << 27
 ALL_LINES = frozenset(Line)
 
