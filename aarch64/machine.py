@@ -4,13 +4,14 @@
     machine.load(load_program("hello.elf"))
     stop = machine.run(max_cycles=1_000_000)
 
-Its memory map is that of QEMU's virt board: RAM at 0x40000000, a PL011 at 0x09000000, nothing else.
+Its memory map is that of QEMU's virt board: RAM at 0x40000000, a PL011 at 0x09000000, nothing else. A machine that is
+given a directory of the host keeps it open until `close()`, or to the end of a `with` statement.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
     from aarch64.features import Feature
     from aarch64.image import Image
 
-    Until = int | Callable[[Interpreter], bool]
+    Until = int | str | Callable[[Interpreter], bool]
 
 RAM_BASE = 0x4000_0000
 DEFAULT_RAM = 128 << 20
@@ -103,11 +104,12 @@ class Machine:
     """One CPU on a board.
 
     Attributes:
-        cpu: the CPU; `cpu.observers` and `cpu.exception_observers` may be added to at any time.
-        memory: physical memory.
+        cpu: the CPU; `cpu.observers` and `cpu.exception_observers` may be added to and taken from at any time. Its
+            counters are `cpu.cycles` and `cpu.retired`.
+        memory: physical memory: `read_bytes` and `write_bytes` reach RAM without the CPU.
         console: what the guest prints and reads.
-        images: the programs loaded.
-        exceptions: how many exceptions were taken, by class.
+        images: the programs loaded, in the order of loading.
+        exceptions: how many exceptions were taken, by the name of their class.
     """
 
     def __init__(
@@ -158,6 +160,19 @@ class Machine:
         self._progress = Progress(self.cpu, self.locate)
         self._power_on: state.CpuState | None = None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the files of the host that semihosting has open, and its directory. A second time does nothing.
+
+        The machine can still be looked at, and even run: its guest finds no files any more.
+        """
+        self._semihosting.close()
+
     def _end(self, stop: Stop) -> None:
         self.cpu.stop = stop
 
@@ -172,7 +187,11 @@ class Machine:
     # --- programs
 
     def load(self, image: Image) -> None:
-        """Put a program into RAM, the PC at its entry; MachineError, with nothing written, if it does not fit."""
+        """Put a program into RAM, and its entry into the PC. Several may be loaded; the first to have a symbol counts.
+
+        Raises:
+            MachineError: it does not fit; nothing is written.
+        """
         for segment in image.segments:
             if segment.address < RAM_BASE or segment.end > self.ram_end:
                 raise MachineError(
@@ -199,7 +218,7 @@ class Machine:
                 self.memory.write_bytes(first, bytes(last - first))
 
     def resolve(self, target: str | int) -> int:
-        """The address of a symbol, or an address itself; MachineError for an unknown symbol."""
+        """The 64-bit address of a symbol, or an address itself; MachineError for an unknown symbol."""
         if isinstance(target, int):
             return target
         for image in self.images:
@@ -222,12 +241,19 @@ class Machine:
 
         Args:
             max_cycles: how many cycles at most; None for any number.
-            until: an address at which to stop, or a condition to stop on; looked at after each cycle, so that a run
-                from that address goes on.
+            until: an address or symbol at which to stop, or a condition to stop on; looked at after each cycle, so
+                that a run from that address goes on.
+
+        Returns:
+            The reason, with a message and an exit status where there are any. After EXIT the guest has ended, and a
+            further run ends at once in the same way; after any other reason it goes on from where it stopped.
+
+        Raises:
+            MachineError: unknown symbol.
         """
         cpu = self.cpu
         limit = NEVER if max_cycles is None else cpu.cycles + max_cycles
-        reached = _condition(until)
+        reached = _condition(self.resolve(until) if isinstance(until, str) else until)
         if self._power_on is None:
             self._power_on = state.save(cpu, with_counters=False)
         while True:
@@ -284,9 +310,12 @@ class Machine:
             self.cpu.stop = Stop(StopReason.INTERRUPTED, message)
 
     def reset(self) -> None:
-        """Reset CPU and devices, and load the programs again; time goes on."""
-        assert self._power_on is not None
-        state.restore(self.cpu, self._power_on)
+        """Reset CPU and devices, and load the programs again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
+
+        Registers are then what they were when the machine was first run.
+        """
+        if self._power_on is not None:
+            state.restore(self.cpu, self._power_on)
         self.cpu.stop = None
         self.memory.restore({})
         for image in self.images:
@@ -304,11 +333,14 @@ class Machine:
 
         Args:
             target: a symbol or an address.
-            args: up to eight arguments, for X0 to X7; negative ones in two's complement.
-            max_cycles: how many cycles it may take.
+            args: up to eight arguments of 64 bits, for X0 to X7; negative ones in two's complement.
+            max_cycles: how many cycles it may take; None for any number.
+
+        Returns:
+            X0, 64 bits, unsigned.
 
         Raises:
-            CallError: it did not return.
+            CallError: it did not return; what it did until then remains.
             MachineError: unknown symbol, or too many arguments.
         """
         cpu = self.cpu
@@ -355,7 +387,7 @@ class Machine:
         self._progress.forget()
 
 
-def _condition(until: Until | None) -> Callable[[Interpreter], Stop | None] | None:
+def _condition(until: int | Callable[[Interpreter], bool] | None) -> Callable[[Interpreter], Stop | None] | None:
     """A function that gives the stop once `until` holds."""
     if until is None:
         return None

@@ -164,7 +164,9 @@ def run(
             semihosting_root=semihosting_root,
             command_line=" ".join((wanted.program, *(wanted.arguments if wanted.call is None else ()))),
         )
-    ctx.exit(_run(machine, host, wanted))
+    with machine:
+        status = _run(machine, host, wanted)
+    ctx.exit(status)
 
 
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:

@@ -1,6 +1,7 @@
 """The board: runs and what ends them, calls, snapshots, resets, calls to the host."""
 
 from functools import cache
+from pathlib import Path
 
 import attrs
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from aarch64 import state
 from aarch64.assembler import assemble_source
+from aarch64.bits import mask
 from aarch64.devices.console import Console
 from aarch64.errors import AArch64Error
 from aarch64.image import Image, Segment
@@ -480,3 +482,44 @@ def test_an_interrupt_line_asserted_from_outside_is_seen_at_the_next_cycle() -> 
     machine.cpu.lines |= {Line.IRQ}
     assert machine.step() is None
     assert {"IRQ": 1} == machine.exceptions
+
+
+# --- files of the host
+
+OPEN_AND_WAIT = """
+        adr     x1, block
+        mov     w0, #1              // SYS_OPEN
+        hlt     #0xf000
+wait:   b       wait
+        .balign 8
+block:  .quad   name, 0, 4
+name:   .asciz  "file"
+"""
+
+
+def open_files():
+    return {path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()}
+
+
+def test_a_closed_machine_lets_go_of_the_host(tmp_path):
+    (tmp_path / "file").write_text("content")
+    with make(OPEN_AND_WAIT, semihosting_root=tmp_path) as machine:
+        assert StopReason.UNTIL is machine.run(until="wait").reason
+        assert {tmp_path, tmp_path / "file"} <= open_files()
+    assert set() == {tmp_path, tmp_path / "file"} & open_files()
+    machine.close()
+    machine.reset()
+    machine.run(until="wait")
+    assert mask(64) == machine.cpu.x(0)  # no files any more
+
+
+def test_a_run_until_a_symbol_that_is_not_there():
+    with pytest.raises(MachineError, match="no symbol 'nowhere'"):
+        make(COUNT_DOWN).run(until="nowhere")
+
+
+def test_a_machine_that_has_not_run_can_be_reset():
+    machine = make(COUNT_DOWN)
+    machine.reset()
+    machine.run(until="again")
+    assert 100 == machine.cpu.x(0)

@@ -150,6 +150,13 @@ class Semihosting:
         self._handles = {}
         self._errno = 0
 
+    def close(self) -> None:
+        """Close every file and let go of the directory: from now on there are no files. A second time does nothing."""
+        self.reset()
+        if self.directory is not None:
+            self.directory.close()
+            self.directory = None
+
     def save(self) -> SemihostingState:
         """The handles and the last error."""
         return SemihostingState(dict(self._handles), self._errno)
