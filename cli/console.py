@@ -5,9 +5,7 @@ Colour follows NO_COLOR and TERM as users know it from other programs. The words
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 from contextlib import contextmanager
 from enum import Enum, unique
@@ -61,8 +59,11 @@ def heading(text: str) -> Span:
 
 def width(stream: TextIO | None = None) -> int:
     """Columns that a stream (standard output) has: the terminal's, or a fixed number into pipes and files."""
-    is_terminal = (stream or sys.stdout).isatty()
-    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if is_terminal else PLAIN_WIDTH
+    if not (stream or sys.stdout).isatty():
+        return PLAIN_WIDTH
+    import shutil  # noqa: PLC0415  (only a terminal pays for it)
+
+    return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
 
 def write(lines: Iterable[Line]) -> None:
@@ -75,9 +76,16 @@ def write(lines: Iterable[Line]) -> None:
     sys.stdout.flush()
 
 
+def json_lines(value: Any) -> str:
+    """A value as lines of JSON."""
+    import json  # noqa: PLC0415  (only who asks for it pays for it)
+
+    return json.dumps(value, indent=2) + "\n"
+
+
 def write_json(value: Any) -> None:
     """Print a value as JSON."""
-    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+    sys.stdout.write(json_lines(value))
     sys.stdout.flush()
 
 

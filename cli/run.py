@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import signal
 import sys
 import time
@@ -184,7 +183,7 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
         if stop.reason is StopReason.RETURNED:
             host.write_lines(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
         if results is not None:
-            results(json.dumps(report.as_json(machine, stop, status), indent=2) + "\n")
+            results(console.json_lines(report.as_json(machine, stop, status)))
     host.flush()
     if host.failure is not None:
         raise host.failure

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ from aarch64.isa.decoder import Decoded, Decoder
 from aarch64.isa.syntax import Cursor, Mismatch, WrongValue
 
 if TYPE_CHECKING:
-    from aarch64.isa.definition import Form, Group
+    from aarch64.isa.definition import Definition, Form, Group
     from aarch64.isa.pattern import Field
 
 GROUPS: tuple[Group, ...] = (
@@ -131,18 +131,23 @@ def evaluate_number(text: str, position: int) -> int:
 
 
 @cache
-def _forms_by_mnemonic() -> Mapping[str, tuple[tuple[Form, Mapping[str, int]], ...]]:
-    forms: dict[str, list[tuple[Form, Mapping[str, int]]]] = {}
-    for definition in (definition for group in GROUPS for definition in group):
-        for form in definition.forms:
-            for mnemonic, fixed in form.template.spellings().items():
-                forms.setdefault(mnemonic, []).append((form, fixed))
-    return MappingProxyType({mnemonic: tuple(found) for mnemonic, found in forms.items()})
+def _definitions_by_head() -> Mapping[str, tuple[tuple[int, Definition], ...]]:
+    """Every definition, with its place in the table, by the fixed letters that a mnemonic of it begins with."""
+    found: dict[str, dict[int, Definition]] = {}
+    for place, definition in enumerate(definition for group in GROUPS for definition in group):
+        for asm in (definition.asm, *(item.asm for item in definition.aliases)):
+            found.setdefault(re.split("[{ ]", asm, maxsplit=1)[0], {})[place] = definition
+    return MappingProxyType({head: tuple(definitions.items()) for head, definitions in found.items()})
 
 
-def mnemonics() -> frozenset[str]:
-    """Every mnemonic the assembler knows, in lower case."""
-    return frozenset(_forms_by_mnemonic())
+@lru_cache(maxsize=1024)
+def _forms(mnemonic: str) -> tuple[tuple[Form, Mapping[str, int]], ...]:
+    """The forms with a mnemonic, each with the fields that it fixes; forms nobody asks for are not compiled."""
+    by_head = _definitions_by_head()
+    heads = (mnemonic[:length] for length in range(len(mnemonic) + 1))
+    definitions = dict(found for head in heads for found in by_head.get(head, ()))
+    spelled = ((form, form.template.spellings()) for _, item in sorted(definitions.items()) for form in item.forms)
+    return tuple((form, spellings[mnemonic]) for form, spellings in spelled if mnemonic in spellings)
 
 
 def assemble(text: str, address: int = 0, evaluate: Evaluate = evaluate_number) -> int:
@@ -156,8 +161,8 @@ def assemble(text: str, address: int = 0, evaluate: Evaluate = evaluate_number) 
     if not found:
         raise AssemblyError("expected an instruction", len(text) - len(text.lstrip()))
     mnemonic = found[1].lower()
-    candidates = _forms_by_mnemonic().get(mnemonic)
-    if candidates is None:
+    candidates = _forms(mnemonic)
+    if not candidates:
         raise AssemblyError(f"unknown instruction {mnemonic!r}", found.start(1))
     errors: list[Mismatch] = []
     for form, fixed in candidates:
