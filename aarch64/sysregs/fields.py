@@ -23,7 +23,6 @@ HCR_VSE = 1 << 8
 HCR_DC = 1 << 12
 HCR_TWI = 1 << 13
 HCR_TWE = 1 << 14
-HCR_TID3 = 1 << 18
 HCR_TSC = 1 << 19
 HCR_TGE = 1 << 27
 HCR_TDZ = 1 << 28

@@ -24,12 +24,6 @@ TABLE: Mapping[int, SysReg] = MappingProxyType(
 
 
 @cache
-def by_name() -> Mapping[str, SysReg]:
-    """Every register there is, by LLVM's name in upper case."""
-    return {register.key: register for register in TABLE.values()}
-
-
-@cache
 def absent_registers() -> Mapping[str, str]:
     """Every named register that is not there, with the reason; they are UNDEFINED."""
     return absent.absent_registers(frozenset(TABLE))
