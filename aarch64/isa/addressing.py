@@ -11,7 +11,7 @@ import attrs
 
 from aarch64.bits import Bits, sign_extend
 from aarch64.isa.operands import EXTENDS, Computed, read_register
-from aarch64.isa.syntax import Mismatch, WrongValue
+from aarch64.isa.syntax import Mismatch, WrongValue, operand
 from aarch64.registers import register_name
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ PAIR_WIDTHS = WIDTHS[2:]
 """Every width of one element of a pair."""
 
 
-@attrs.frozen
+@operand
 class IndexRegister:
     """`, x1`, `, x1, lsl #3` or `, w1, sxtw #3`: `rm` extended by `option`, and if `s` is set shifted by `scale`.
 
@@ -142,7 +142,7 @@ def index_is_valid(option: int) -> bool:
     return bool(option & 0b010)
 
 
-@attrs.frozen
+@operand
 class NoOffset:
     """Nothing, or `, #0`, after a base register that is the whole address."""
 

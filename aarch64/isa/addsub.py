@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.bits import MASKS, Bits
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import ExtendedRegister
-from aarch64.isa.syntax import Cursor, Fields, WrongValue
+from aarch64.isa.syntax import Cursor, Fields, WrongValue, operand
 from aarch64.pseudocode import ROR, add_with_carry, extend_value
 from aarch64.registers import SP, ZR
 
@@ -17,7 +15,7 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
 
-@attrs.frozen
+@operand
 class ShiftedImmediate:
     """`#imm12`, optionally `, lsl #12`; a value that fits only shifted may be written in full.
 

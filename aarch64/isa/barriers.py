@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
-from aarch64.isa.syntax import Cursor, Mismatch, OneField
+from aarch64.isa.syntax import Cursor, Mismatch, OneField, operand
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -25,7 +23,7 @@ NXS_OPTIONS = {number: f"{name or 'sy'}nxs" for number, name in enumerate(_DOMAI
 """Likewise of DSB nXS, by imm2; as numbers they go on where CRm ends: #16, #20, #24, #28."""
 
 
-@attrs.frozen
+@operand
 class Option(OneField):
     """A barrier's option, by name or number (`first` + `step` times the field)."""
 

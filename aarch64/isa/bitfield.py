@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.bits import MASKS, sign_extend
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import Computed, width_of
-from aarch64.isa.syntax import Cursor, Fields, WrongValue
+from aarch64.isa.syntax import Cursor, Fields, WrongValue, operand
 from aarch64.registers import ZR
 
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ def _encoding(known: Fields, immr: int, imms: int) -> dict[str, int]:
     return {"n": known["sf"], "immr": immr, "imms": imms}
 
 
-@attrs.frozen
+@operand
 class FieldOperand:
     """`#first, #second` standing for immr and imms.
 

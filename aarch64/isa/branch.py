@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.bits import MASKS, Bits, select
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import read_register
-from aarch64.isa.syntax import Cursor, WrongValue
+from aarch64.isa.syntax import Cursor, WrongValue, operand
 from aarch64.pstate import BranchType
 from aarch64.registers import LINK_REGISTER, register_name
 
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
     from aarch64.isa.syntax import Fields
 
 
-@attrs.frozen
+@operand
 class TestedBit:
     """`w1, #3`: a register and the number of one of its bits, `b5:b40`; written W where the bit allows it."""
 

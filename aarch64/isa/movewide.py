@@ -5,11 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.bits import mask, signed
 from aarch64.isa.definition import Group, alias
 from aarch64.isa.operands import LOAD_IT, Computed, bit_pattern, scaled, width_of
+from aarch64.isa.syntax import operand
 from aarch64.pseudocode import lone_halfword
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from aarch64.isa.syntax import Cursor, Fields
 
 
-@attrs.frozen
+@operand
 class HalfwordShift:
     """`, lsl #n` after the immediate: `hw` halfwords of 16 bits, left out when zero."""
 

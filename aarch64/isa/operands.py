@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.bits import mask, signed
-from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand, WrongValue
+from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand, WrongValue, operand
 from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
 
 if TYPE_CHECKING:
@@ -27,7 +25,7 @@ def read_register(cursor: Cursor, *, sp: bool = False) -> tuple[int, int]:
     return found
 
 
-@attrs.frozen
+@operand
 class Register(OneField):
     """A general-purpose register of fixed width (32 or 64); number 31 is SP when `sp`, else ZR."""
 
@@ -55,7 +53,7 @@ def _register_symbol(letter: str, field: str, alternative: str = "") -> str:
     return f"<{letter}{field[1:]}{f'|{alternative.upper()}' if alternative else ''}>"
 
 
-@attrs.frozen
+@operand
 class SizedRegister:
     """A register whose width a one-bit field says: `wide` is the value of `size_field` that means 64 bits."""
 
@@ -81,7 +79,7 @@ class SizedRegister:
         return {self.field: number, self.size_field: self.wide if width == 64 else 1 - self.wide}
 
 
-@attrs.frozen
+@operand
 class RepeatedRegister:
     """A register written once that is two operands: `field` and `copy`, as in `cinc x0, x1, eq`; its size is `sf`."""
 
@@ -104,7 +102,7 @@ class RepeatedRegister:
         return {self.field: number, self.copy: number, "sf": int(width == 64)}
 
 
-@attrs.frozen
+@operand
 class RegisterPair:
     """An even-numbered register and the next one, both written (CASP)."""
 
@@ -133,7 +131,7 @@ class RegisterPair:
         return {self.field: first, self.size_field: int(width == 64)}
 
 
-@attrs.frozen
+@operand
 class Immediate(OneField):
     """`#imm`: `scale` times the field, in decimal or (`radix` 16) hexadecimal."""
 
@@ -160,7 +158,7 @@ def scaled(value: int, scale: int, position: int) -> int:
     return value // scale
 
 
-@attrs.frozen
+@operand
 class Offset(OneField):
     """`, #imm` inside an address, left out when zero: a multiple of `scale` (bytes).
 
@@ -187,7 +185,7 @@ class Offset(OneField):
         return {self.field: scaled(cursor.immediate(), self._scale(known), start)}
 
 
-@attrs.frozen
+@operand
 class IndexOffset(Offset):
     """`#imm` of a pre- or post-indexed address: always written."""
 
@@ -203,7 +201,7 @@ class IndexOffset(Offset):
         return {self.field: scaled(cursor.immediate(), self._scale(known), start)}
 
 
-@attrs.frozen
+@operand
 class Label(OneField):
     """A PC-relative target in words: `#offset` when the address is not known, else the absolute address."""
 
@@ -229,7 +227,7 @@ def read_target(cursor: Cursor, base: int) -> int:
     return signed((cursor.expression() - base) & mask(64), 64)
 
 
-@attrs.frozen
+@operand
 class PageLabel:
     """ADR and ADRP targets, in units of `unit` bytes (1 or 4096), split over immhi and immlo."""
 
@@ -255,7 +253,7 @@ class PageLabel:
         return {"immhi": units >> 2, "immlo": units & 3}
 
 
-@attrs.frozen
+@operand
 class Condition(OneField):
     """A condition name; `inverted` writes the opposite one (CSET, CINC ...), which AL and NV do not have."""
 
@@ -275,7 +273,7 @@ class Condition(OneField):
         return {name: {self.field: number ^ self.inverted} for name, number in CONDITION_NUMBERS.items()}
 
 
-@attrs.frozen
+@operand
 class Choice(OneField):
     """One of a few words standing for the values of one field, in the order given."""
 
@@ -298,7 +296,7 @@ class Choice(OneField):
 SHIFTS = ("lsl", "lsr", "asr", "ror")
 
 
-@attrs.frozen
+@operand
 class ShiftAmount:
     """`, lsl #n` after a register: `shift` and `imm6`, left out when it is LSL #0."""
 
@@ -325,7 +323,7 @@ class ShiftAmount:
 EXTENDS = ("uxtb", "uxth", "uxtw", "uxtx", "sxtb", "sxth", "sxtw", "sxtx")
 
 
-@attrs.frozen
+@operand
 class ExtendedRegister:
     """`, w1, uxtw #2`: `rm` extended by `option` and shifted by `imm3`.
 
@@ -369,7 +367,7 @@ class ExtendedRegister:
         return {"rm": rm, "option": option, "imm3": amount}
 
 
-@attrs.frozen
+@operand
 class Computed:
     """`#imm` that several fields express together: `show` reads it off them, `solve` finds them (None: cannot).
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.isa.addressing import KINDS, index_is_valid
 from aarch64.isa.definition import Group, Trait, alias
-from aarch64.isa.syntax import Mismatch, OneField
+from aarch64.isa.syntax import Mismatch, OneField, operand
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -23,7 +21,7 @@ _OPERATIONS = {
 _RANGE_OPERATIONS = {0b000000: "pldkeep", 0b000001: "pstkeep", 0b000100: "pldstrm", 0b000101: "pststrm"}
 
 
-@attrs.frozen
+@operand
 class PrefetchOperation(OneField):
     """A prefetch operation by name, or `#imm5` where it has none."""
 
@@ -35,7 +33,7 @@ class PrefetchOperation(OneField):
         return {self.field: _read_operation(cursor, _OPERATIONS)}
 
 
-@attrs.frozen
+@operand
 class RangeOperation:
     """The operation of RPRFM, by name or as `#imm6`: `option<2>`, `option<0>`, `s` and the low bits of `rt`."""
 

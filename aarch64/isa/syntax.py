@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, dataclass_transform, runtime_checkable
 
 import attrs
+
+_T = TypeVar("_T")
 
 Fields = Mapping[str, int]
 """Field values by name."""
@@ -72,7 +74,13 @@ class Shown(Operand, Protocol):
         """How the Arm ARM shows it: `<Xt>`, `#<imm>`, `{, <shift> #<amount>}`; braces hold what may be left out."""
 
 
-@attrs.frozen
+@dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
+def operand(cls: type[_T]) -> type[_T]:
+    """Make a record of an operand kind. There are many; comparing and showing them, which nobody does, is left out."""
+    return attrs.frozen(cls, eq=False, repr=False)
+
+
+@operand
 class OneField:
     """What operands have in common that cover one field."""
 
@@ -172,7 +180,7 @@ class Cursor:
         return self.expression()
 
 
-@attrs.frozen
+@operand
 class _Suffix(OneField):
     """`{field?text}`: the text when the one-bit field is set."""
 

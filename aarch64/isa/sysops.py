@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.isa.definition import Group, Trait, alias
 from aarch64.isa.operands import read_register
-from aarch64.isa.syntax import Cursor, Mismatch, OneField
+from aarch64.isa.syntax import Cursor, Mismatch, OneField, operand
 from aarch64.registers import X_NAMES, ZR
 from aarch64.system_operations import OPERATIONS, Operation, execute
 
@@ -30,7 +28,7 @@ def read_x(cursor: Cursor) -> int:
     return number
 
 
-@attrs.frozen
+@operand
 class NamedOperation:
     """`vae1is, x0`: an operation by name, and its register if it takes one."""
 
@@ -56,7 +54,7 @@ class NamedOperation:
         return dict(zip(self.fields, (*operation.encoding, rt), strict=True))
 
 
-@attrs.frozen
+@operand
 class ControlRegister(OneField):
     """`c7`: CRn or CRm."""
 
@@ -71,7 +69,7 @@ class ControlRegister(OneField):
         return {self.field: int(name[1:])}
 
 
-@attrs.frozen
+@operand
 class OptionalRegister(OneField):
     """`, x1`, left out when it is XZR."""
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import attrs
-
 from aarch64.exceptions import system_register_iss, trapped_system_register
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Semantics, Trait
-from aarch64.isa.syntax import Cursor, Mismatch
+from aarch64.isa.syntax import Cursor, Mismatch, operand
 from aarch64.sysregs import names
 from aarch64.sysregs.names import Direction
 from aarch64.sysregs.traps import UMA, On, trapping_level
@@ -25,7 +23,7 @@ def _encoding(fields: Fields) -> int:
     return names.encode(2 + fields["o0"], fields["op1"], fields["crn"], fields["crm"], fields["op2"])
 
 
-@attrs.frozen
+@operand
 class SystemRegister:
     """A system register's name, as it is called in a move of this direction; generic names are accepted too."""
 
