@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import itertools
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 import attrs
+from elftools.common.exceptions import ELFParseError
+from elftools.common.utils import struct_parse
+from elftools.elf.structs import ELFStructs
 
 from aarch64.bits import mask
 from aarch64.image import Image, Segment, Symbol, SymbolTable
@@ -19,79 +23,21 @@ if TYPE_CHECKING:
 
 MAGIC = b"\x7fELF"
 _MAX_SEGMENTS = 64
+_MAX_SECTIONS = 0x10000
 _MAX_SYMBOLS = 1 << 18
 _MAX_NAME = 1024
 
-_ELFCLASS64, _ELFDATA2LSB = 2, 1
-_EM_AARCH64 = 183
-_ET_EXEC = 2
-_PT_LOAD, _PT_INTERP = 1, 3
 _PF_X = 1
-_SHT_SYMTAB = 2
 _STT_NOTYPE, _STT_OBJECT, _STT_FUNC = 0, 1, 2
 _STB_LOCAL = 0
 _SHN_UNDEF, _SHN_LORESERVE = 0, 0xFF00
-
-_HEADER = struct.Struct("<4sBB10xHHIQQQIHHHHHH")
-_PROGRAM_HEADER = struct.Struct("<IIQQQQQQ")
-_SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")  # st_name, st_info, st_other, st_shndx, st_value, st_size
 
-_OTHER_MACHINES = {3: "x86", 8: "MIPS", 20: "PowerPC", 21: "PowerPC64", 40: "32-bit Arm", 62: "x86-64", 243: "RISC-V"}
 _NOT_RUNNABLE = {
-    1: "is an object file, not a program: link it first (aarch64-linux-gnu-ld)",
-    3: "is position-independent and needs a dynamic loader: link it with -static -no-pie",
-    4: "is a core dump, not a program",
+    "ET_REL": "is an object file, not a program: link it first (aarch64-linux-gnu-ld)",
+    "ET_DYN": "is position-independent and needs a dynamic loader: link it with -static -no-pie",
+    "ET_CORE": "is a core dump, not a program",
 }
-
-
-class _Header(NamedTuple):
-    """Elf64_Ehdr, with the two bytes of e_ident that matter."""
-
-    magic: bytes
-    ei_class: int
-    ei_data: int
-    e_type: int
-    e_machine: int
-    e_version: int
-    e_entry: int
-    e_phoff: int
-    e_shoff: int
-    e_flags: int
-    e_ehsize: int
-    e_phentsize: int
-    e_phnum: int
-    e_shentsize: int
-    e_shnum: int
-    e_shstrndx: int
-
-
-class _ProgramHeader(NamedTuple):
-    """Elf64_Phdr."""
-
-    p_type: int
-    p_flags: int
-    p_offset: int
-    p_vaddr: int
-    p_paddr: int
-    p_filesz: int
-    p_memsz: int
-    p_align: int
-
-
-class _SectionHeader(NamedTuple):
-    """Elf64_Shdr."""
-
-    sh_name: int
-    sh_type: int
-    sh_flags: int
-    sh_addr: int
-    sh_offset: int
-    sh_size: int
-    sh_link: int
-    sh_info: int
-    sh_addralign: int
-    sh_entsize: int
 
 
 class ElfError(Exception):
@@ -132,6 +78,22 @@ def read_elf(content: bytes) -> Image:
 @attrs.frozen
 class _Reader:
     content: bytes
+    structs: Any = attrs.field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        structs = ELFStructs(little_endian=True, elfclass=64)
+        structs.create_basic_structs()
+        structs.create_advanced_structs()
+        object.__setattr__(self, "structs", structs)
+
+    def parse(self, layout: Any, offset: int, what: str) -> Any:
+        """The record at `offset`."""
+        if offset >= len(self.content):
+            raise ElfError(f"{what} at offset {offset:#x} is past the end of the file ({len(self.content):#x} bytes)")
+        try:
+            return struct_parse(layout, BytesIO(self.content[offset : offset + 64]), 0)
+        except ELFParseError as error:
+            raise ElfError(f"{what} at offset {offset:#x} is cut off or damaged") from error
 
     def bytes(self, offset: int, size: int, what: str) -> bytes:
         """A part of the file."""
@@ -140,44 +102,48 @@ class _Reader:
             raise ElfError(f"{where}, goes past the end of the file ({end:#x})")
         return self.content[offset : offset + size]
 
-    def header(self) -> _Header:
+    def header(self) -> Any:
         """The file header of a static little-endian 64-bit AArch64 program."""
-        header = _Header._make(_HEADER.unpack(self.bytes(0, _HEADER.size, "the ELF header")))
-        if header.ei_class != _ELFCLASS64:
+        header = self.parse(self.structs.Elf_Ehdr, 0, "the ELF header")
+        ident = header.e_ident
+        if ident.EI_CLASS != "ELFCLASS64":
             raise ElfError("is not a 64-bit ELF file (byte 0x4)")
-        if header.ei_data != _ELFDATA2LSB:
+        if ident.EI_DATA != "ELFDATA2LSB":
             raise ElfError("is not a little-endian ELF file (byte 0x5)")
-        if header.e_machine != _EM_AARCH64:
-            machine = _OTHER_MACHINES.get(header.e_machine, f"machine {header.e_machine}")
-            raise ElfError(f"is for {machine}, not for AArch64 (offset 0x12)")
-        if header.e_type != _ET_EXEC:
+        if header.e_machine != "EM_AARCH64":
+            raise ElfError(f"is for machine {header.e_machine}, not for AArch64 (offset 0x12)")
+        if header.e_type != "ET_EXEC":
             raise ElfError(_NOT_RUNNABLE.get(header.e_type, f"has the unknown type {header.e_type} (offset 0x10)"))
         return header
 
-    def table(
-        self, layout: struct.Struct, offset: int, count: int, entry_size: int, what: str
-    ) -> Iterator[tuple[int, ...]]:
+    def table(self, layout: Any, offset: int, count: int, entry_size: int, most: int, what: str) -> Iterator[Any]:
         """The records of a table of headers."""
-        if count and entry_size != layout.size:
-            raise ElfError(f"{what}s of {entry_size} bytes, where ELF64 has {layout.size}")
-        return layout.iter_unpack(self.bytes(offset, count * layout.size, f"the table of {what}s"))
+        size = layout.sizeof()
+        if count and entry_size != size:
+            raise ElfError(f"{what}s of {entry_size} bytes, where ELF64 has {size}")
+        if count > most:
+            raise ElfError(f"{count} {what}s; {most} are read at most")
+        self.bytes(offset, count * size, f"the table of {what}s")
+        for index in range(count):
+            yield self.parse(layout, offset + index * size, what)
 
-    def loads(self, header: _Header) -> list[_ProgramHeader]:
+    def loads(self, header: Any) -> list[Any]:
         """The headers of the segments to load. Without any physical address in the file, virtual ones count."""
-        count = header.e_phnum
-        if count > _MAX_SEGMENTS:
-            raise ElfError(f"{count} program headers; {_MAX_SEGMENTS} are read at most")
-        table = self.table(_PROGRAM_HEADER, header.e_phoff, count, header.e_phentsize, "program header")
-        segments = [_ProgramHeader._make(entry) for entry in table]
-        if any(item.p_type == _PT_INTERP for item in segments):
+        table = self.table(
+            self.structs.Elf_Phdr, header.e_phoff, header.e_phnum, header.e_phentsize, _MAX_SEGMENTS, "program header"
+        )
+        segments = list(table)
+        if any(item.p_type == "PT_INTERP" for item in segments):
             raise ElfError("is dynamically linked: link it with -static -no-pie")
-        loads = [item for item in segments if item.p_type == _PT_LOAD and item.p_memsz]
+        loads = [item for item in segments if item.p_type == "PT_LOAD" and item.p_memsz]
         if not loads:
             raise ElfError("has nothing to load (no PT_LOAD segment)")
-        has_physical = any(item.p_paddr for item in loads)
-        return loads if has_physical else [item._replace(p_paddr=item.p_vaddr) for item in loads]
+        if not any(item.p_paddr for item in loads):
+            for item in loads:
+                item.p_paddr = item.p_vaddr
+        return loads
 
-    def segment(self, load: _ProgramHeader) -> Segment:
+    def segment(self, load: Any) -> Segment:
         """The segment a PT_LOAD header describes."""
         where = f"the segment at {load.p_paddr:#x}"
         if load.p_filesz > load.p_memsz:
@@ -187,14 +153,16 @@ class _Reader:
         data = self.bytes(load.p_offset, load.p_filesz, f"the content of {where}")
         return Segment(load.p_paddr, data, load.p_memsz, bool(load.p_flags & _PF_X))
 
-    def symbols(self, header: _Header) -> list[_RawSymbol]:
+    def symbols(self, header: Any) -> list[_RawSymbol]:
         """The symbols of the symbol table, none if the file is stripped."""
-        table = self.table(_SECTION_HEADER, header.e_shoff, header.e_shnum, header.e_shentsize, "section header")
-        sections = [_SectionHeader._make(entry) for entry in table]
-        found = next((section for section in sections if section.sh_type == _SHT_SYMTAB), None)
+        table = self.table(
+            self.structs.Elf_Shdr, header.e_shoff, header.e_shnum, header.e_shentsize, _MAX_SECTIONS, "section header"
+        )
+        sections = list(table)
+        found = next((section for section in sections if section.sh_type == "SHT_SYMTAB"), None)
         return list(self._symbol_section(found, sections)) if found else []
 
-    def _symbol_section(self, section: _SectionHeader, sections: list[_SectionHeader]) -> Iterator[_RawSymbol]:
+    def _symbol_section(self, section: Any, sections: list[Any]) -> Iterator[_RawSymbol]:
         where = f"the symbol table at offset {section.sh_offset:#x}"
         if section.sh_entsize != _SYMBOL.size or section.sh_size % _SYMBOL.size:
             raise ElfError(f"{where} is damaged: {section.sh_size:#x} bytes in entries of {section.sh_entsize:#x}")
@@ -215,12 +183,12 @@ class _Reader:
             yield _RawSymbol(text, value, size, kind, info >> 4 == _STB_LOCAL)
 
 
-def _physical(address: int, loads: list[_ProgramHeader]) -> int:
+def _physical(address: int, loads: list[Any]) -> int:
     """Where the byte at a virtual address is loaded; the address itself if no segment holds it."""
     for load in loads:
         if load.p_vaddr <= address <= load.p_vaddr + load.p_memsz:
-            return (address - load.p_vaddr + load.p_paddr) & mask(64)
-    return address
+            return int(address - load.p_vaddr + load.p_paddr) & mask(64)
+    return int(address)
 
 
 def _check_segments(segments: tuple[Segment, ...]) -> None:
