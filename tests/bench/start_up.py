@@ -1,4 +1,4 @@
-"""How long does `a64 run` of hello take to start and end? Beside `python -c "import click, attrs"`, in one run.
+"""How long does `a64 run` of hello, ELF and source, take to start and end? Beside `python -c "import click, attrs"`.
 
     python tests/bench/start_up.py [--rounds N]
 
@@ -18,9 +18,10 @@ from pathlib import Path
 
 import attrs
 
-HELLO = Path(__file__).parents[2] / "examples" / "programs" / "hello.elf"
-OURS = (sys.executable, "-c", "from cli.main import main; main()", "run", str(HELLO))
+PROGRAMS = Path(__file__).parents[2] / "examples" / "programs"
 BASE = (sys.executable, "-c", "import click, attrs")
+A64_RUN = (sys.executable, "-c", "from cli.main import main; main()", "run")
+COMMANDS = {"base": BASE} | {name: (*A64_RUN, str(PROGRAMS / name)) for name in ("hello.elf", "hello.s")}
 PROMISE = 3
 
 
@@ -42,14 +43,15 @@ def cost_of(command: tuple[str, ...]) -> Cost:
 
 
 def main() -> None:
-    """Alternate the two processes and print the table."""
+    """Alternate the processes and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=9, help="runs of each process (default 9)")
-    rounds = [(cost_of(OURS), cost_of(BASE)) for _ in range(parser.parse_args().rounds)]
-    print(f"{'seconds':<12}{'a64 run':>10}{'base':>10}{'ratio':>8}")
-    for name in ("processor", "wall"):
-        ours, base = (statistics.median(getattr(cost, name) for cost in side) for side in zip(*rounds, strict=True))
-        print(f"{name:<12}{ours:>10.3f}{base:>10.3f}{ours / base:>8.2f}")
+    rounds = [list(map(cost_of, COMMANDS.values())) for _ in range(parser.parse_args().rounds)]
+    processor = [statistics.median(cost.processor for cost in costs) for costs in zip(*rounds, strict=True)]
+    wall = [statistics.median(cost.wall for cost in costs) for costs in zip(*rounds, strict=True)]
+    print(f"{'seconds':<12}{'processor':>10}{'ratio':>8}{'wall':>10}{'ratio':>8}")
+    for name, used, passed in zip(COMMANDS, processor, wall, strict=True):
+        print(f"{name:<12}{used:>10.3f}{used / processor[0]:>8.2f}{passed:>10.3f}{passed / wall[0]:>8.2f}")
     print(f"promise: a ratio of at most {PROMISE}")
 
 
