@@ -20,11 +20,14 @@ UNPRIVILEGED = "{size} 111000 {opc} 0 imm9:s9 10 rn:5 rt:5"
 ORDERED = "{size} 011001 {opc} 0 imm9:s9 00 rn:5 rt:5"
 
 
+def _syntax(stem: str, transfer: Transfer) -> str:
+    return f"{stem}{transfer.suffix} {{rt:{transfer.register}}}, [{{rn:XSP}}{{imm9:offset}}]"
+
+
 def _scaled_mnemonic(stem: str, transfer: Transfer) -> tuple[Alias, ...]:
     """LDR or STR with an offset that the scaled form cannot hold."""
     size = transfer.size
-    asm = f"{stem}{transfer.suffix} {{rt:{transfer.register}}}, [{{rn:XSP}}{{imm9:offset}}]"
-    return (alias(asm, when=lambda imm9: imm9 < 0 or imm9 % size, preferred=False),)
+    return (alias(_syntax(stem, transfer), when=lambda imm9: imm9 < 0 or imm9 % size, preferred=False),)
 
 
 def _define_load(
@@ -41,7 +44,7 @@ def _define_load(
     @insn(
         transfer.title(stem.upper()),
         encoding.format(size=transfer.size_field, opc=transfer.opc),
-        asm=f"{stem}{transfer.suffix} {{rt:{transfer.register}}}, [{{rn:XSP}}{{imm9:offset}}]",
+        asm=_syntax(stem, transfer),
         aliases=aliases,
         traits=Trait.LOADS | traits,
         feature=feature,
@@ -64,7 +67,7 @@ def _define_store(
     @insn(
         transfer.title(stem.upper()),
         encoding.format(size=transfer.size_field, opc=transfer.opc),
-        asm=f"{stem}{transfer.suffix} {{rt:{transfer.register}}}, [{{rn:XSP}}{{imm9:offset}}]",
+        asm=_syntax(stem, transfer),
         aliases=aliases,
         traits=Trait.STORES | traits,
         feature=feature,
