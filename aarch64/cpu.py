@@ -334,6 +334,11 @@ class Cpu:
         """End the instruction: it is UNDEFINED here."""
         raise undefined()
 
+    def require_privilege(self) -> None:
+        """End the instruction if it is executed at EL0, where it is UNDEFINED."""
+        if self.pstate.el == 0:
+            self.undefined()
+
     def wait(self, wait: Wait, until: int | None = None) -> None:
         """Stop executing until an interrupt or event, or cycle `until`, ends the wait."""
         self.waiting = wait

@@ -36,9 +36,8 @@ def svc(cpu: Cpu, imm16: int) -> None:
 
 @insn("HVC", "11010100 000 imm16:16 000 10", asm="hvc {imm16:hex}", traits=Trait.RAISES)
 def hvc(cpu: Cpu, imm16: int) -> None:
+    cpu.require_privilege()
     el = cpu.pstate.el
-    if el == 0:
-        cpu.undefined()
     if not cpu.has_level(2):
         call_firmware(cpu, Conduit.HVC)
         return
@@ -56,10 +55,8 @@ def hypervisor_calls_enabled(cpu: Cpu) -> bool:
 
 @insn("SMC", "11010100 000 imm16:16 000 11", asm="smc {imm16:hex}", traits=Trait.RAISES)
 def smc(cpu: Cpu, imm16: int) -> None:
-    el = cpu.pstate.el
-    if el == 0:
-        cpu.undefined()
-    if el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_TSC:
+    cpu.require_privilege()
+    if cpu.pstate.el == 1 and cpu.el2_enabled and cpu.sysregs["HCR_EL2"] & HCR_TSC:
         # Whether TSC does this without EL3 is IMPLEMENTATION DEFINED: so a hypervisor keeps its guest from firmware.
         cpu.raise_exception(trapped_smc(imm16))
     if not cpu.has_level(3):
@@ -125,15 +122,9 @@ def return_to(cpu: Cpu, target: Bits) -> None:
     exception_return(cpu, target, cpu.spsr[cpu.pstate.el])
 
 
-def require_privilege(cpu: Cpu) -> None:
-    """There is nothing to return from at EL0."""
-    if cpu.pstate.el == 0:
-        cpu.undefined()
-
-
 @insn("ERET", "1101011 0100 11111 000000 11111 00000", asm="eret", traits=Trait.RAISES | Trait.BRANCHES)
 def eret(cpu: Cpu) -> None:
-    require_privilege(cpu)
+    cpu.require_privilege()
     return_to(cpu, cpu.elr[cpu.pstate.el])
 
 
@@ -145,6 +136,6 @@ def eret(cpu: Cpu) -> None:
     traits=Trait.RAISES | Trait.BRANCHES,
 )
 def ereta(cpu: Cpu, m: int) -> None:
-    require_privilege(cpu)
+    cpu.require_privilege()
     key = Key.IB if m else Key.IA
     return_to(cpu, authenticate(cpu, cpu.elr[cpu.pstate.el], cpu.sp, key, combined=True))

@@ -94,11 +94,6 @@ def _immediate(name: str, op1: str, op2: str, feature: Feature | None = None) ->
     )
 
 
-def _check_privileged(cpu: Cpu) -> None:
-    if cpu.pstate.el == 0:
-        cpu.undefined()
-
-
 def _check_masks_access(cpu: Cpu, crm: int, op2: int) -> None:
     """SCTLR_EL1.UMA decides whether EL0 may change the interrupt masks."""
     target = trapping_level(cpu, (UMA,), On.WRITE)
@@ -109,19 +104,19 @@ def _check_masks_access(cpu: Cpu, crm: int, op2: int) -> None:
 
 @_immediate("SPSel", "000", "101")
 def msr_spsel(cpu: Cpu, crm: int) -> None:
-    _check_privileged(cpu)
+    cpu.require_privilege()
     cpu.pstate.sp = crm & 1
 
 
 @_immediate("UAO", "000", "011", Feature.UAO)
 def msr_uao(cpu: Cpu, crm: int) -> None:
-    _check_privileged(cpu)
+    cpu.require_privilege()
     cpu.pstate.uao = crm & 1
 
 
 @_immediate("PAN", "000", "100", Feature.PAN)
 def msr_pan(cpu: Cpu, crm: int) -> None:
-    _check_privileged(cpu)
+    cpu.require_privilege()
     cpu.pstate.pan = crm & 1
 
 
