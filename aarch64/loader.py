@@ -53,6 +53,14 @@ def read_file(path: Path | str) -> bytes:
     return content
 
 
+def load_data(path: Path | str) -> bytes:
+    """The content of a file to be put into memory as it is, whatever its format; LoadError as `read_file`, or empty."""
+    content = read_file(path)
+    if not content:
+        raise LoadError(path, "is empty")
+    return content
+
+
 def _load(path: Path, base: int) -> Image:
     if base % 4 or not 0 <= base < 1 << 52:
         raise LoadError(path, f"cannot be placed at {base:#x}: the base is a multiple of 4 below 2^52")

@@ -2,6 +2,7 @@
 
     machine = Machine()
     machine.load(load_program("hello.elf"))
+    machine.place(0x4400_0000, Path("virt.dtb").read_bytes())
     stop = machine.run(max_cycles=1_000_000)
 
 Its memory map is that of QEMU's virt board: RAM at 0x40000000, a PL011 at 0x09000000, nothing else. A machine that is
@@ -25,6 +26,7 @@ from aarch64.devices.psci import Power, Psci
 from aarch64.devices.semihosting import Semihosting
 from aarch64.errors import AArch64Error, UnsupportedInstruction, UnsupportedState
 from aarch64.features import DEFAULT_FEATURES
+from aarch64.image import Segment
 from aarch64.interpreter import NEVER, Interpreter
 from aarch64.memory import PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.progress import Progress, wake_up
@@ -63,6 +65,17 @@ class CallError(AArch64Error):
     def __init__(self, target: str, stop: Stop) -> None:
         super().__init__(f"{target} did not return: {stop.reason.value}{f': {stop.message}' if stop.message else ''}")
         self.stop = stop
+
+
+@attrs.frozen
+class Placed:
+    """Something in RAM, and what messages call it."""
+
+    name: str
+    segment: Segment
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.segment.address:#x}..{self.segment.end:#x}"
 
 
 @attrs.frozen
@@ -109,6 +122,7 @@ class Machine:
         memory: physical memory: `read_bytes` and `write_bytes` reach RAM without the CPU.
         console: what the guest prints and reads.
         images: the programs loaded, in the order of loading.
+        placed: the data placed beside them, in the order of placing.
         exceptions: how many exceptions were taken, by the name of their class.
     """
 
@@ -150,6 +164,7 @@ class Machine:
         self.cpu.unaligned_device_access = unaligned
         self.console = console or Console()
         self.images: list[Image] = []
+        self.placed: list[Placed] = []
         self.exceptions: Counter[str] = Counter()
         self._uart = Pl011(self.console)
         self.memory.attach(pl011.BASE, self._uart)
@@ -190,23 +205,52 @@ class Machine:
         """Put a program into RAM, and its entry into the PC. Several may be loaded; the first to have a symbol counts.
 
         Raises:
-            MachineError: it does not fit; nothing is written.
+            MachineError: it does not fit, or lies over data that was placed; nothing is written.
         """
         for segment in image.segments:
-            if segment.address < RAM_BASE or segment.end > self.ram_end:
-                raise MachineError(
-                    f"program at {segment.address:#x}..{segment.end:#x} does not fit into RAM at "
-                    f"{RAM_BASE:#x}..{self.ram_end:#x}: link it for these addresses, or have more RAM"
-                )
-        self._write_image(image)
+            self._check(Placed("program", segment), self.placed, "link it for these addresses, or have more RAM")
+        self._write(image.segments)
         self.images.append(image)
         self.cpu.pc = image.entry
         self._power_on = None
-        top = max((segment.end for segment in image.segments), default=RAM_BASE)
-        self._semihosting.heap = ((top + 15) & ~15, self.ram_end)
+        self._semihosting.heap = self._free_ram()
 
-    def _write_image(self, image: Image) -> None:
-        for segment in image.segments:
+    def place(self, address: int, data: bytes, name: str = "data") -> None:
+        """Put bytes into RAM as they are, beside the programs: a device tree, an initrd, something to work on.
+
+        Like the programs, they are there again after a reset. `address` is a physical one, of any alignment.
+
+        Raises:
+            MachineError: they do not fit, or lie over a program or other such data; nothing is written.
+        """
+        new = Placed(name, Segment(address, bytes(data), executable=False))
+        programs = [Placed("the program", segment) for image in self.images for segment in image.segments]
+        self._check(new, [*programs, *self.placed], "place it elsewhere, or have more RAM")
+        self._write((new.segment,))
+        self.placed.append(new)
+        self._semihosting.heap = self._free_ram()
+
+    def _check(self, new: Placed, others: Iterable[Placed], advice: str) -> None:
+        """Refuse what is not inside RAM, or has a byte where another one is."""
+        address, end = new.segment.address, new.segment.end
+        if address < RAM_BASE or end > self.ram_end:
+            raise MachineError(f"{new} does not fit into RAM at {RAM_BASE:#x}..{self.ram_end:#x}: {advice}")
+        for other in others:
+            if max(address, other.segment.address) < min(end, other.segment.end):
+                raise MachineError(f"{new} overlaps {other}: place one of them elsewhere")
+
+    def _free_ram(self) -> tuple[int, int]:
+        """Start and end, multiples of 16, of the largest part of RAM above the programs that holds nothing."""
+        start = max((segment.end for image in self.images for segment in image.segments), default=RAM_BASE)
+        gaps = []
+        for segment in sorted((item.segment for item in self.placed), key=lambda segment: segment.address):
+            gaps.append((start, segment.address))
+            start = max(start, segment.end)
+        gaps.append((start, self.ram_end))
+        return max((((first + 15) & ~15, last & ~15) for first, last in gaps), key=lambda gap: gap[1] - gap[0])
+
+    def _write(self, segments: Iterable[Segment]) -> None:
+        for segment in segments:
             self._clear(segment.address + len(segment.data), segment.end)
             self.memory.write_bytes(segment.address, segment.data)
 
@@ -310,7 +354,7 @@ class Machine:
             self.cpu.stop = Stop(StopReason.INTERRUPTED, message)
 
     def reset(self) -> None:
-        """Reset CPU and devices, and load the programs again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
+        """Reset CPU and devices, and load all again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
 
         Registers are then what they were when the machine was first run.
         """
@@ -319,7 +363,8 @@ class Machine:
         self.cpu.stop = None
         self.memory.restore({})
         for image in self.images:
-            self._write_image(image)
+            self._write(image.segments)
+        self._write(item.segment for item in self.placed)
         self._uart.reset()
         self._semihosting.reset()
         self._progress.forget()
@@ -354,7 +399,10 @@ class Machine:
         return cpu.x(0)
 
     def prepare_call(self, target: str | int, *args: int) -> None:
-        """Set PC, arguments and LR for a call, and SP to the end of RAM if it is zero; raises as `call` does."""
+        """Set PC, arguments and LR for a call, and SP if it is zero; raises as `call` does.
+
+        SP becomes the end of RAM or, where data is placed, of the largest part of RAM that is left free.
+        """
         if len(args) > ARGUMENT_REGISTERS:
             raise MachineError(f"{len(args)} arguments: only {ARGUMENT_REGISTERS} are passed in registers")
         cpu = self.cpu
@@ -362,7 +410,7 @@ class Machine:
         for number, value in enumerate(args):
             cpu.set_x(number, value & mask(64))
         cpu.set_x(LINK_REGISTER, RETURN_ADDRESS)
-        cpu.sp = cpu.sp or self.ram_end
+        cpu.sp = cpu.sp or self._free_ram()[1]
 
     # --- snapshots
 

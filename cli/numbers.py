@@ -28,11 +28,24 @@ def parse_integer(text: str) -> int | None:
 
 def parse_address(text: str) -> int:
     """Where instructions go; BadParameter unless it is a multiple of 4 below 2^52."""
+    value = _address(text)
+    if value % 4 or not 0 <= value < 1 << 52:
+        raise click.BadParameter(f"{value:#x} is not a multiple of 4 below 2^52")
+    return value
+
+
+def parse_data_address(text: str) -> int:
+    """Where bytes go; BadParameter unless it is below 2^52."""
+    value = _address(text)
+    if not 0 <= value < 1 << 52:
+        raise click.BadParameter(f"{value:#x} is not an address from 0 to below 2^52")
+    return value
+
+
+def _address(text: str) -> int:
     value = parse_integer(text)
     if value is None:
         raise click.BadParameter(f"{text!r} is not an address: write 0x40000000 or a decimal number")
-    if value % 4 or not 0 <= value < 1 << 52:
-        raise click.BadParameter(f"{value:#x} is not a multiple of 4 below 2^52")
     return value
 
 

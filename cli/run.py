@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import signal
 import sys
 import time
@@ -13,20 +12,20 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from aarch64.loader import DEFAULT_BASE, load_program
-from aarch64.machine import DEFAULT_RAM, RETURN_ADDRESS, Machine, MachineError
+from aarch64.machine import RETURN_ADDRESS, MachineError
 from aarch64.stop import Stop, StopReason
 from cli import console, report
 from cli.console import InputError, blaming
 from cli.host_console import HostConsole
-from cli.numbers import parse_address, parse_count, parse_integer, parse_level, parse_place, parse_size
-from cli.values import Assignment, parse_assignment, parse_features
+from cli.machine_options import with_machine_options
+from cli.numbers import parse_count, parse_integer, parse_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import FrameType
 
-    from aarch64.features import Feature
+    from aarch64.machine import Machine
+    from cli.machine_options import MachineOptions
 
 _STATUSES = {
     StopReason.RETURNED: 0,
@@ -43,69 +42,22 @@ _TICK = "tick"
 
 @attrs.frozen
 class _Options:
-    """What the command line asks for, beyond the machine itself."""
+    """What the command line asks for, beyond the machine and the program."""
 
-    program: str
     arguments: tuple[str, ...]
-    entry: int | str | None
-    base: int
-    registers: tuple[Assignment, ...]
     call: int | str | None
     max_cycles: int | None
     trace: str | None
     json: str | None
 
 
-@click.command(no_args_is_help=True, context_settings={"show_default": True})
-@click.argument("program")
+@click.command(no_args_is_help=True)
+@with_machine_options
 @click.argument("arguments", nargs=-1, metavar="[ARG]...")
-@click.option(
-    "--entry",
-    type=parse_place,
-    metavar="PLACE",
-    help="Address or symbol to start at, instead of where the program says.",
-)
-@click.option(
-    "--base",
-    type=parse_address,
-    metavar="ADDRESS",
-    default=f"{DEFAULT_BASE:#x}",
-    help="Where a source or raw image is placed in memory.",
-)
-@click.option("--el", type=parse_level, metavar="LEVEL", default="1", help="Exception level to start in, 0 to 3.")
-@click.option(
-    "--max-el",
-    type=parse_level,
-    metavar="LEVEL",
-    help="Highest exception level there is, 1 to 3.  [default: that of --el, at least 1]",
-)
-@click.option(
-    "--ram",
-    type=parse_size,
-    metavar="SIZE",
-    default=f"{DEFAULT_RAM >> 20}M",
-    help="Size of RAM, which begins at 0x40000000.",
-)
-@click.option(
-    "--reg",
-    "registers",
-    type=parse_assignment,
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set x0 to x30, w0 to w30, sp or pc before the start. Repeatable.",
-)
 @click.option("--call", type=parse_place, metavar="SYMBOL", help="Call a function with the ARGs, print X0 and stop.")
 @click.option("--max-cycles", type=parse_count, metavar="CYCLES", help="Stop after this many cycles.")
 @click.option("--trace", metavar="FILE", help="Write a line for each instruction and exception; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout, after all that is printed.")
-@click.option(
-    "--features",
-    type=parse_features,
-    metavar="LIST",
-    default="default",
-    help="Architecture features: default, all or none, then +name or -name, separated by commas.",
-)
-@click.option("--unaligned", is_flag=True, help="Allow unaligned data accesses while the MMU is off.")
 @click.option(
     "--semihosting-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -115,11 +67,7 @@ class _Options:
 def run(
     ctx: click.Context,
     /,
-    el: int,
-    max_el: int | None,
-    ram: int,
-    features: frozenset[Feature],
-    unaligned: bool,
+    machine_options: MachineOptions,
     semihosting_root: Path | None,
     **options: object,
 ) -> None:
@@ -128,7 +76,10 @@ def run(
     The machine is laid out as QEMU's virt board: RAM at 0x40000000, a PL011 UART at 0x09000000 that is standard input
     and output, PSCI firmware, and semihosting by HLT #0xF000. The ARGs are the command line that semihosting tells the
     program; those that begin with a dash go after --. With --call they are the function's arguments, for X0 to X7, and
-    SP is the end of RAM; otherwise all registers are zero at the start.
+    SP is the end of RAM, or of the largest part that --load leaves free; otherwise all registers are zero at the start.
+
+    What --load puts into RAM (a device tree, an initrd, data to work on) is the file as it is, even if that is an ELF
+    file; where to start, the program says. Nothing may overlap. After a reset by the guest, all is there again.
 
     A line of --trace is the cycle, the level and stack pointer in use, PC, word and text of an instruction and, after
     a bar, what it changed: registers, PSTATE, [address]:bytes=value. Exceptions have lines of their own. A run that
@@ -139,6 +90,7 @@ def run(
     a64 run --el 3 --max-cycles 1000000 boot.elf
     a64 run math.elf --call gcd 48 18
     a64 run loop.s --trace - --max-cycles 100
+    a64 run kernel.elf --load virt.dtb@0x44000000 --reg x0=0x44000000
 
     \b
     Exit status:
@@ -152,27 +104,21 @@ def run(
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     wanted = _Options(**options)  # type: ignore[arg-type]  # click gives what the options above say
     host = HostConsole()
-    with blaming(str(semihosting_root)):
-        machine = Machine(
-            features=features,
-            el=el,
-            max_el=max_el,
-            ram=ram,
-            unaligned=unaligned,
-            console=host.console,
-            semihosting_root=semihosting_root,
-            command_line=" ".join((wanted.program, *(wanted.arguments if wanted.call is None else ()))),
-        )
-    with machine:
+    with machine_options.machine(
+        console=host.console,
+        semihosting_root=semihosting_root,
+        arguments=wanted.arguments if wanted.call is None else (),
+    ) as machine:
+        host.on_end = machine.interrupt
+        if wanted.call is not None:
+            machine.prepare_call(wanted.call, *(_argument(machine, text) for text in wanted.arguments))
+        _check_files(machine_options, wanted)
         status = _run(machine, host, wanted)
     ctx.exit(status)
 
 
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     """Run as asked; the exit status."""
-    host.on_end = machine.interrupt
-    _prepare(machine, options)
-    _check_files(options)
     with ExitStack() as stack:
         results = stack.enter_context(_output(options.json, host))
         trace = stack.enter_context(_output(options.trace, host))
@@ -192,18 +138,6 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     return status
 
 
-def _prepare(machine: Machine, options: _Options) -> None:
-    """Load the program and set the registers."""
-    try:
-        machine.load(load_program(options.program, base=options.base, entry=options.entry))
-    except MachineError as error:
-        raise InputError(f"{options.program}: {error}") from error
-    for assignment in options.registers:
-        assignment.apply(machine.cpu)
-    if options.call is not None:
-        machine.prepare_call(options.call, *(_argument(machine, text) for text in options.arguments))
-
-
 def _argument(machine: Machine, text: str) -> int:
     """An argument of --call: a number, or the address of a symbol."""
     number = parse_integer(text)
@@ -215,15 +149,20 @@ def _argument(machine: Machine, text: str) -> int:
         raise InputError(f"{text!r} is neither a 64-bit number nor a symbol of the program") from error
 
 
-def _check_files(options: _Options) -> None:
-    """Refuse to write into one file twice, or over the program."""
-    named = {"the program": options.program, "--trace": options.trace, "--json": options.json}
+def _check_files(machine_options: MachineOptions, options: _Options) -> None:
+    """Refuse to write into one file twice, or over one that is read."""
     if "" in (options.trace, options.json):
         raise InputError(f"{'--trace' if options.trace == '' else '--json'}: give a file, or - for standard output")
-    files = {name: Path(path).resolve() for name, path in named.items() if path and path != "-"}
-    for (first, path), (second, other) in itertools.combinations(files.items(), 2):
-        if path == other and (path.is_file() or not path.exists()):
-            raise InputError(f"{named[second]}: {second} would overwrite {first}: give another file")
+    taken = {Path(machine_options.program).resolve(): "the program"}
+    for placement in machine_options.placements:
+        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
+    for name, file in (("--trace", options.trace), ("--json", options.json)):
+        if file is None or file == "-":
+            continue
+        path = Path(file).resolve()
+        if path in taken and (path.is_file() or not path.exists()):
+            raise InputError(f"{file}: {name} would overwrite {taken[path]}: give another file")
+        taken[path] = name
 
 
 @contextmanager

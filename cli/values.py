@@ -1,4 +1,4 @@
-"""Registers and feature lists as users write them on the command line."""
+"""Registers, files for memory and feature lists as users write them on the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from aarch64.bits import mask
 from aarch64.features import DEFAULT_FEATURES, NOT_MODELLED, Feature
 from aarch64.registers import W_NAMES, X_NAMES, ZR, parse_register
-from cli.numbers import parse_integer
+from cli.numbers import parse_data_address, parse_integer
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -45,6 +45,22 @@ def parse_assignment(text: str) -> Assignment:
     if name not in _REGISTERS:
         raise click.BadParameter(f"{name!r} is not a register: want x0 to x30, w0 to w30, sp or pc")
     return Assignment(name, number & mask(64))
+
+
+@attrs.frozen
+class Placement:
+    """A file, and the physical address its first byte goes to."""
+
+    file: str
+    address: int
+
+
+def parse_placement(text: str) -> Placement:
+    """FILE@ADDRESS, where the last @ counts; BadParameter for anything else."""
+    file, at, address = text.rpartition("@")
+    if not at or not file:
+        raise click.BadParameter(f"{text!r} is not of the form virt.dtb@0x44000000")
+    return Placement(file, parse_data_address(address.strip()))
 
 
 _SETS = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from aarch64.assembler import SourceError
 from aarch64.elf import ElfError, read_elf
 from aarch64.errors import AArch64Error
-from aarch64.loader import LoadError, load_program
+from aarch64.loader import LoadError, load_data, load_program
 
 PROGRAMS = Path(__file__).parents[1] / "examples" / "programs"
 HELLO = PROGRAMS / "hello.elf"
@@ -317,3 +317,11 @@ def test_damaged_sources_assemble_or_are_refused_by_name(tmp_path):
 def test_anything_after_the_magic_number_is_refused(tail):
     with pytest.raises(ElfError):
         read_elf(b"\x7fELF" + tail)
+
+
+def test_data_is_the_file_as_it_is(tmp_path):
+    assert load_data(HELLO) == CONTENT
+    (tmp_path / "empty").touch()
+    for name, fault in (("empty", "is empty"), ("missing", "cannot be read: No such file"), (".", "Is a directory")):
+        with pytest.raises(LoadError, match=fault):
+            load_data(tmp_path / name)

@@ -1,5 +1,6 @@
 """The board: runs and what ends them, calls, snapshots, resets, calls to the host."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -443,6 +444,56 @@ def test_a_program_that_does_not_fit(address):
     assert bytes(6) == machine.memory.read_bytes(RAM_BASE, 6)
 
 
+@pytest.mark.parametrize(
+    ("address", "size", "message"),
+    [
+        (RAM_BASE - 1, 2, "data at 0x3fffffff..0x40000001 does not fit into RAM at 0x40000000..0x40010000: place it"),
+        (RAM_BASE + 0xFFFF, 2, "data at 0x4000ffff..0x40010001 does not fit into RAM"),
+        (RAM_BASE + 0x1001, 1, "data at 0x40001001..0x40001002 overlaps the program at 0x40001000..0x40001008: place"),
+        (RAM_BASE + 0xFFF, 2, "data at 0x40000fff..0x40001001 overlaps the program at 0x40001000..0x40001008"),
+        (RAM_BASE + 0x1FFF, 2, "data at 0x40001fff..0x40002001 overlaps dtb at 0x40002000..0x40002003"),
+        (RAM_BASE, 0x10000, "data at 0x40000000..0x40010000 overlaps the program at 0x40001000..0x40001008"),
+    ],
+)
+def test_data_that_cannot_be_placed(address, size, message):
+    machine = Machine(ram=0x10000)
+    machine.load(Image((Segment(RAM_BASE + 0x1000, b"code", size=8),), entry=RAM_BASE + 0x1000))
+    machine.place(RAM_BASE + 0x2000, b"dtb", "dtb")
+    before = machine.snapshot()
+    with pytest.raises(MachineError, match=re.escape(message)):
+        machine.place(address, b"\xff" * size)
+    assert before == machine.snapshot()
+
+
+def test_data_is_placed_beside_the_program_and_moves_no_register():
+    machine = Machine(ram=0x10000)
+    machine.load(Image((Segment(RAM_BASE + 0x1000, b"code"),), entry=RAM_BASE + 0x1000))
+    machine.place(RAM_BASE + 0xFFD, b"abc")
+    machine.place(RAM_BASE + 0x1004, bytearray(b"def"))
+    machine.place(RAM_BASE + 0x1000, b"")
+    assert b"\0abccodedef\0" == machine.memory.read_bytes(RAM_BASE + 0xFFC, 12)
+    assert RAM_BASE + 0x1000 == machine.cpu.pc
+    assert f"{RAM_BASE + 0x1004:#x}" == machine.locate(RAM_BASE + 0x1004)
+
+
+def test_a_program_does_not_go_over_data_that_was_placed():
+    machine = Machine()
+    machine.place(RAM_BASE + 2, b"abc", "table")
+    message = "program at 0x40000000..0x40000004 overlaps table at 0x40000002..0x40000005"
+    with pytest.raises(MachineError, match=re.escape(message)):
+        machine.load(Image((Segment(RAM_BASE, b"code"),), entry=RAM_BASE))
+    assert (b"\0\0abc", 0) == (machine.memory.read_bytes(RAM_BASE, 5), machine.cpu.pc)
+
+
+def test_a_reset_places_data_again():
+    machine = make(COUNT_DOWN)
+    machine.place(RAM_BASE + 0x10001, b"data")
+    machine.run(until="again")
+    machine.memory.write_bytes(RAM_BASE + 0x10000, b"scratch")
+    machine.reset()
+    assert b"\0data\0\0" == machine.memory.read_bytes(RAM_BASE + 0x10000, 7)
+
+
 def test_loading_clears_what_the_program_leaves_zero():
     machine = Machine(ram=0x10000)
     machine.memory.write_bytes(RAM_BASE, b"\xff" * 0x5000)
@@ -459,14 +510,50 @@ def test_addresses_are_told_with_their_symbols():
     assert machine.locate(0x200) == "0x200"
 
 
-def test_semihosting_has_its_heap_behind_the_program():
-    machine = make(
-        "mov x0, #0x16\nadr x1, block\nhlt #0xf000\nb .\n.balign 8\nblock: .quad words\n.bss\nwords: .space 40"
-    )
+HEAP = "mov x0, #0x16\nadr x1, block\nhlt #0xf000\nb .\n.balign 8\nblock: .quad words\n.bss\nwords: .space 40"
+
+
+def heap_told(machine):
     machine.run(max_cycles=3)
-    words = [machine.memory.read(machine.resolve("words") + 8 * index, 8) for index in range(4)]
+    return [machine.memory.read(machine.resolve("words") + 8 * index, 8) for index in range(4)]
+
+
+def test_semihosting_has_its_heap_behind_the_program():
+    machine = make(HEAP)
     base = (machine.resolve("words") + 40 + 15) & ~15
-    assert [base, machine.ram_end, machine.ram_end, base] == words
+    assert [base, machine.ram_end, machine.ram_end, base] == heap_told(machine)
+
+
+END = RAM_BASE + 0x10000
+
+
+@pytest.mark.parametrize(
+    ("placed", "start", "end"),
+    [
+        ([(0xFF01, 0xFF)], 0, END - 0x100),
+        ([(0xC001, 2)], 0, RAM_BASE + 0xC000),
+        ([(0x4001, 0x10)], RAM_BASE + 0x4020, END),
+        ([(0xE000, 0x1000), (0x2000, 0x10), (0x3000, 0xAFF0)], 0, RAM_BASE + 0x2000),
+        ([(0xE000, 0x10), (0x1000, 0x10), (0x4000, 0x7FF0)], RAM_BASE + 0x1010, RAM_BASE + 0x4000),
+        ([(0x1000, 0xF000)], 0, RAM_BASE + 0x1000),
+    ],
+)
+def test_heap_and_stack_are_where_nothing_is_placed(placed, start, end):
+    machine = Machine(ram=0x10000)
+    machine.load(assembled(HEAP))
+    for offset, size in placed:
+        machine.place(RAM_BASE + offset, bytes(size))
+    start = start or (machine.resolve("words") + 40 + 15) & ~15
+    machine.prepare_call(machine.cpu.pc)
+    assert (end, [start, end, end, start]) == (machine.cpu.sp, heap_told(machine))
+
+
+def test_the_heap_is_above_all_programs():
+    machine = make(HEAP, ram=0x10000)
+    heap = RAM_BASE + 0x8010
+    machine.load(Image((Segment(heap - 0x10, b"more"),), entry=RAM_BASE))
+    machine.load(Image((Segment(RAM_BASE + 0x4000, b"less"),), entry=RAM_BASE))
+    assert [heap, END, END, heap] == heap_told(machine)
 
 
 def test_unaligned_accesses_are_a_choice():

@@ -154,6 +154,29 @@ USAGE = [
     (("--trace", ""), "--trace: give a file, or - for standard output"),
     (("--json", "state", "--trace", "./state"), "state: --json would overwrite --trace: give another file"),
     (("--json", "program.s"), "program.s: --json would overwrite the program: give another file"),
+    (("--load", "virt.dtb"), "'virt.dtb' is not of the form virt.dtb@0x44000000"),
+    (("--load", "@0x44000000"), "'@0x44000000' is not of the form virt.dtb@0x44000000"),
+    (("--load", "virt.dtb@"), "'' is not an address: write 0x40000000 or a decimal number"),
+    (("--load", "virt.dtb@high"), "'high' is not an address: write 0x40000000 or a decimal number"),
+    (("--load", "virt.dtb@-1"), "-0x1 is not an address from 0 to below 2^52"),
+    (("--load", "virt.dtb@0x10000000000000"), "0x10000000000000 is not an address from 0 to below 2^52"),
+    (("--load", "missing@0x44000000"), "missing: cannot be read: No such file or directory"),
+    (("--load", ".@0x44000000"), ".: cannot be read: Is a directory"),
+    (("--load", "/dev/null@0x44000000"), "/dev/null: is empty"),
+    (("--load", "program.s@0x47fffffe"), "program.s at 0x47fffffe..0x48000001 does not fit into RAM at 0x40000000..0x"),
+    (
+        ("--load", "program.s@0x3fffffff"),
+        "does not fit into RAM at 0x40000000..0x48000000: place it elsewhere, or have",
+    ),
+    (
+        ("--load", "program.s@0x40000003"),
+        "program.s at 0x40000003..0x40000006 overlaps the program at 0x40000000..0x40000004: place one of them else",
+    ),
+    (
+        ("--load", "program.s@0x44000000", "--load", "./program.s@0x43fffffe"),
+        "./program.s at 0x43fffffe..0x44000001 overlaps program.s at 0x44000000..0x44000003: place one of them else",
+    ),
+    (("--json", "data", "--load", "data@0x44000000"), "data: cannot be read: No such file or directory"),
     (("--exact",), "No such option"),
     (("--call", "f", "-1"), "No such option '-1'. Numbers below zero go after --, at the end."),
 ]
@@ -303,6 +326,66 @@ def test_a_raw_image_is_placed_at_its_base(a64, tmp_path):
     (tmp_path / "raw.bin").write_bytes(bytes.fromhex("1f2003d5 00000014"))  # nop; b .
     state = registers(a64(Path("raw.bin"), "--base", "0x40001000", "--json", "-"))
     assert ("0x40001004", 3) == (state["pc"], state["cycles"])
+
+
+BYTES = "first: ldrb w0, [x0]\nldrb w1, [x1]\nb ."
+"""The bytes at the addresses in x0 and x1."""
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "content", "found"),
+    [
+        ("virt.dtb", "0x44000000", b"\xd0\x0d", ("0xd0", "0xd")),
+        ("odd", "0x44000fff", b"ab", ("0x61", "0x62")),  # of any alignment, and across pages
+        ("at@sign", "1140850688", b"ab", ("0x61", "0x62")),
+        ("behind", "0x4000000c", b"ab", ("0x61", "0x62")),  # next to the program
+        ("last", "0x47fffffe", b"ab", ("0x61", "0x62")),
+        ("elf", "0x44000000", (ROOT / "examples/programs/hello.elf").read_bytes(), ("0x7f", "0x45")),
+        ("source.s", "0x44000000", b"nop", ("0x6e", "0x6f")),
+    ],
+)
+def test_a_loaded_file_is_in_memory_as_it_is(a64, tmp_path, name, address, content, found):
+    (tmp_path / name).write_bytes(content)
+    first = int(address, 0)
+    pointers = ("--reg", f"x0={first}", "--reg", f"x1={first + 1}")
+    state = registers(a64(BYTES, "--load", f"{name}@{address}", *pointers, "--json", "-"))
+    assert (*found, "0x40000008") == (state["x0"], state["x1"], state["pc"])
+
+
+def test_several_files_are_loaded_and_one_more_than_once(a64, tmp_path):
+    (tmp_path / "one").write_bytes(b"\x22\x11")
+    (tmp_path / "two").write_bytes(b"\x33")
+    loads = [word for item in ("one@0x44000000", "two@0x44000002", "one@0x44000003") for word in ("--load", item)]
+    done = a64("f: ldr x0, [x0]\nret", *loads, "--call", "f", after=["0x44000000"])
+    assert (0, "x0 = 0x1122331122 (73588216098)\n", "") == outcome(done)
+
+
+def test_a_loaded_file_is_there_again_after_a_reset(a64, tmp_path):
+    (tmp_path / "data").write_bytes(b"A")
+    source = """
+        ldr     x1, =0x09000000
+        ldrb    w3, [x2]
+        str     w3, [x1]
+        strb    wzr, [x2]
+        ldr     w0, =0x84000009     // SYSTEM_RESET
+        hvc     #0
+    """
+    options = ("--load", "data@0x44000000", "--reg", "x2=0x44000000", "--max-cycles", "18")
+    assert (124, "AAA") == outcome(a64(source, *options))[:2]
+
+
+def test_the_stack_of_a_call_is_not_in_a_loaded_file(a64, tmp_path):
+    (tmp_path / "data").write_bytes(bytes(0xFFF))
+    options = ("--ram", "64K", "--load", "data@0x4000f001", "--call", "f")
+    assert (0, "x0 = 0x4000f000 (1073803264)\n", "") == outcome(a64("f: mov x0, sp\nret", *options))
+
+
+@pytest.mark.parametrize("option", ["--trace", "--json"])
+def test_a_loaded_file_is_not_written_over(a64, tmp_path, option):
+    (tmp_path / "data").write_bytes(b"data")
+    error = f"Error: ./data: {option} would overwrite the file of --load: give another file\n"
+    assert (2, "", error) == outcome(a64("nop", "--load", "data@0x44000000", option, "./data"))
+    assert (tmp_path / "data").read_bytes() == b"data"
 
 
 @pytest.mark.parametrize("entry", ["second", "0x40000004"])
