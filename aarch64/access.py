@@ -1,8 +1,8 @@
 """The slow path of memory access: alignment, translation, devices, faults.
 
-The common case, an aligned access to a RAM page seen before, is handled in `Cpu` itself; everything else comes here.
-With the MMU off, addresses are physical and all data memory is Device-nGnRnE ("The effects of disabling a stage of
-address translation").
+The common case, an aligned access to a page of RAM seen before, is handled in `Cpu` itself; everything else comes here.
+An access is cut into *pieces*, each within one page and one element of a pair. Every piece is translated, and found to
+be answered, before any of it is written: so an access that faults has no effect.
 """
 
 from __future__ import annotations
@@ -10,14 +10,19 @@ from __future__ import annotations
 from enum import Enum, unique
 from typing import TYPE_CHECKING
 
-from aarch64.bits import mask, sign_extend
+import attrs
+
+from aarch64.bits import mask
 from aarch64.exceptions import ArchException, Fault, data_abort, instruction_abort, pc_alignment
 from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SIZE, BusError
 from aarch64.sysregs.fields import SCTLR_A, SCTLR_NAA
-from aarch64.sysregs.identification import PHYSICAL_ADDRESS_BITS
+from aarch64.translation.request import Purpose, Request, data_request
+from aarch64.translation.translate import Translation, TranslationFault, translate
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from aarch64.cpu import Cpu
 
 
@@ -33,32 +38,33 @@ class Access(Enum):
     ATOMIC = "single-copy atomic read-modify-write"
 
 
-_TBI_BITS = {1: (37, 38), 2: (20, 20), 3: (20, 20)}
-"""Bit numbers of TCR_ELx.TBI for addresses with bit 55 clear and set."""
-_TBID_BITS = {1: (51, 52), 2: (29, 29), 3: (29, 29)}
-"""Likewise of TCR_ELx.TBID, which keeps TBI from instruction addresses."""
+@attrs.frozen
+class Piece:
+    """A part of an access: where it begins, where that is in physical memory, how long it is in bytes.
+
+    `low` is the number of its first bit in the value that is accessed.
+    """
+
+    address: int
+    size: int
+    low: int
+    where: Translation
+
+    @property
+    def physical(self) -> int:
+        """The physical address of its first byte."""
+        return self.where.physical
 
 
-def ignores_top_byte(cpu: Cpu, regime: int, upper: int, *, is_instruction: bool = False) -> bool:
-    """EffectiveTBI: whether the regime of level 1 to 3 ignores the top byte of addresses whose bit 55 is `upper`."""
-    tcr = cpu.sysregs[f"TCR_EL{regime}"]
-    if not tcr >> _TBI_BITS[regime][upper] & 1:
-        return False
-    return not (is_instruction and cpu.has(Feature.PAUTH) and tcr >> _TBID_BITS[regime][upper] & 1)
+def _request(cpu: Cpu, access: Access, *, reads: bool, writes: bool) -> Request:
+    """What an access asks of translation (AArch64_IsUnprivAccessPriv, for the unprivileged ones)."""
+    el = cpu.pstate.el
+    if access is Access.UNPRIVILEGED and el == 1 and not (cpu.pstate.uao and cpu.has(Feature.UAO)):
+        el = 0
+    return data_request(el, reads=reads, writes=writes)
 
 
-def strip_tag(cpu: Cpu, address: int, *, is_instruction: bool = False) -> int:
-    """`address` with its top byte made a copy of bit 55 (zero at EL2 and EL3) where it is ignored."""
-    regime = max(cpu.pstate.el, 1)
-    if ignores_top_byte(cpu, regime, address >> 55 & 1, is_instruction=is_instruction):
-        return sign_extend(address, 56) if regime == 1 else address & mask(56)
-    return address
-
-
-def _physical(cpu: Cpu, address: int, *, is_instruction: bool = False) -> int | None:
-    """The physical address with the MMU off, None for an address size fault."""
-    stripped = strip_tag(cpu, address, is_instruction=is_instruction) if address >> 56 else address
-    return None if stripped >> PHYSICAL_ADDRESS_BITS else stripped
+# --- alignment
 
 
 def _is_single(cpu: Cpu, address: int, size: int) -> bool:
@@ -78,106 +84,198 @@ def _unaligned_access_faults(cpu: Cpu, address: int, size: int, access: Access) 
     return not _is_single(cpu, address, size)
 
 
-def _check_alignment(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool, elements: int = 1) -> None:
-    """The alignment fault of an access of 1 or 2 `elements` that must be aligned to their `size`, if it has one."""
-    if address & (size - 1) and _unaligned_access_faults(cpu, address, size * elements, access):
-        raise data_abort(Fault.ALIGNMENT, address, is_write=is_write)
+# --- from a virtual address to physical pieces
 
 
-def _translate(cpu: Cpu, address: int, size: int, *, is_write: bool) -> int:
-    """The physical address of `size` bytes; an address size fault, or the alignment fault of Device memory."""
-    physical = _physical(cpu, address)
-    if physical is None:
-        raise data_abort(Fault.ADDRESS_SIZE, address, is_write=is_write)
-    if address & (size - 1) and not cpu.unaligned_device_access:
-        raise data_abort(Fault.ALIGNMENT, address, is_write=is_write)
-    return physical
+def _abort(fault: TranslationFault, address: int) -> ArchException:
+    return data_abort(fault.status, address, is_write=fault.is_write, fault=fault)
+
+
+def _reach(cpu: Cpu, address: int, request: Request, *, is_aligned: bool) -> Translation:
+    """Translate an address; where RAM is reached, the page is remembered for the accesses that follow."""
+    found = translate(cpu, address, request, is_aligned=is_aligned)
+    if isinstance(found, TranslationFault):
+        raise _abort(found, address)
+    page = cpu.memory.page(found.physical)
+    if page is not None and found.leaf is not None and request.el == cpu.pstate.el:
+        cpu.page_map.note(address, page, found, request)
+    return found
+
+
+def _cut(cpu: Cpu, address: int, size: int, low: int, request: Request, *, is_aligned: bool) -> Iterable[Piece]:
+    """The one or two pieces of an element: an unaligned one may lie in two pages."""
+    room = PAGE_SIZE - (address & PAGE_OFFSET)
+    yield Piece(address, min(size, room), low, _reach(cpu, address, request, is_aligned=is_aligned))
+    if size > room:
+        other = (address + room) & mask(64)
+        yield Piece(other, size - room, low + 8 * room, _reach(cpu, other, request, is_aligned=is_aligned))
+
+
+def _pieces(
+    cpu: Cpu, address: int, size: int, access: Access, request: Request, *, elements: int = 1
+) -> tuple[Piece, ...]:
+    """The pieces of an access of 1 or 2 `elements` of `size` bytes, in the order they are made.
+
+    Raises:
+        ArchException: the first fault that the access generates.
+    """
+    is_aligned = not address & (size - 1)
+    if not is_aligned and _unaligned_access_faults(cpu, address, size * elements, access):
+        raise data_abort(Fault.ALIGNMENT, address, is_write=request.is_reported_as_write)
+    places = [((address + size * number) & mask(64), 8 * size * number) for number in range(elements)]
+    if access is Access.ORDERED_DOWNWARDS and not _is_single(cpu, address, size * elements):
+        places.reverse()
+    return tuple(
+        piece for place, low in places for piece in _cut(cpu, place, size, low, request, is_aligned=is_aligned)
+    )
 
 
 def resolve(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool) -> int:
-    """The physical address of a data access of `size` bytes.
+    """The physical address of a data access of `size` bytes that lies in one page.
 
     Raises:
-        ArchException: alignment fault or address size fault.
+        ArchException: the fault it generates.
     """
-    _check_alignment(cpu, address, size, access, is_write=is_write)
-    return _translate(cpu, address, size, is_write=is_write)
+    return _pieces(cpu, address, size, access, _request(cpu, access, reads=not is_write, writes=is_write))[0].physical
 
 
-def _external_abort(cpu: Cpu, address: int, physical: int, *, is_write: bool) -> ArchException:
-    """The abort of an access that nothing answers, at its first such byte: RAM can only end at the end of a page."""
-    answered = PAGE_SIZE - (physical & PAGE_OFFSET) if cpu.memory.is_ram(physical) else 0
-    return data_abort(Fault.EXTERNAL, address + answered, is_write=is_write)
+# --- physical accesses
 
 
-def _read(cpu: Cpu, address: int, physical: int, size: int) -> int:
-    try:
-        if size == 16:
-            return cpu.memory.read(physical, 8) | cpu.memory.read(physical + 8, 8) << 64
-        return cpu.memory.read(physical, size)
-    except BusError:
-        raise _external_abort(cpu, address, physical, is_write=False) from None
+def _external_abort(piece: Piece, *, is_write: bool) -> ArchException:
+    reason = f"nothing answers at physical {piece.physical:#x}"
+    fault = TranslationFault(piece.where.parameters, Fault.EXTERNAL, is_write, reason, piece.where.steps)
+    return _abort(fault, piece.address)
 
 
-def _check_answers(cpu: Cpu, address: int, physical: int, size: int) -> None:
+def _units(cpu: Cpu, piece: Piece) -> Iterable[tuple[int, int, int]]:
+    """(physical address, bytes, lowest bit) of the transfers that a piece is made by: a device takes 1, 2, 4 or 8."""
+    if cpu.memory.is_ram(piece.physical) or piece.size in (1, 2, 4, 8):
+        return ((piece.physical, piece.size, 0),)
+    size = 8 if piece.size == 16 else 1
+    return ((piece.physical + offset, size, 8 * offset) for offset in range(0, piece.size, size))
+
+
+def _read(cpu: Cpu, pieces: Iterable[Piece]) -> int:
+    value = 0
+    for piece in pieces:
+        try:
+            for physical, size, low in _units(cpu, piece):
+                value |= cpu.memory.read(physical, size) << (piece.low + low)
+        except BusError:
+            raise _external_abort(piece, is_write=False) from None
+    return value
+
+
+def _write(cpu: Cpu, pieces: Iterable[Piece], value: int) -> None:
+    for piece in pieces:
+        part = value >> piece.low & mask(8 * piece.size)
+        try:
+            for physical, size, low in _units(cpu, piece):
+                cpu.memory.write(physical, size, part >> low & mask(8 * size))
+        except BusError:
+            raise _external_abort(piece, is_write=True) from None
+
+
+def _check_answers(cpu: Cpu, pieces: Iterable[Piece]) -> None:
     """Nothing, if a store there will not fail half-way; an external abort otherwise."""
-    if not (cpu.memory.answers(physical) and cpu.memory.answers(physical + size - 1)):
-        raise _external_abort(cpu, address, physical, is_write=True)
+    for piece in pieces:
+        if not (cpu.memory.answers(piece.physical) and cpu.memory.answers(piece.physical + piece.size - 1)):
+            raise _external_abort(piece, is_write=True)
 
 
-def _write(cpu: Cpu, address: int, physical: int, size: int, value: int) -> None:
-    try:
-        if size == 16:
-            cpu.memory.write(physical, 8, value & mask(64))
-            cpu.memory.write(physical + 8, 8, value >> 64)
-        else:
-            cpu.memory.write(physical, size, value)
-    except BusError:
-        raise _external_abort(cpu, address, physical, is_write=True) from None
+# --- what instructions ask for
 
 
 def load(cpu: Cpu, address: int, size: int, access: Access) -> int:
     """`size` bytes (1 to 16) at a virtual address; ArchException where the access faults."""
-    return _read(cpu, address, resolve(cpu, address, size, access, is_write=False), size)
+    return _read(cpu, _pieces(cpu, address, size, access, _request(cpu, access, reads=True, writes=False)))
 
 
 def store(cpu: Cpu, address: int, size: int, value: int, access: Access) -> None:
     """Write `size` bytes (1 to 16) at a virtual address; ArchException, with nothing written, where it faults."""
-    physical = resolve(cpu, address, size, access, is_write=True)
-    _check_answers(cpu, address, physical, size)
-    _write(cpu, address, physical, size, value)
+    pieces = _pieces(cpu, address, size, access, _request(cpu, access, reads=False, writes=True))
+    _check_answers(cpu, pieces)
+    _write(cpu, pieces, value)
 
 
 def load_pair(cpu: Cpu, address: int, size: int, access: Access) -> tuple[int, int]:
     """Two elements of `size` bytes (4 or 8), one after the other; ArchException where the access faults."""
-    _check_alignment(cpu, address, size, access, is_write=False, elements=2)
-    other = (address + size) & mask(64)
-    first = _read(cpu, address, _translate(cpu, address, size, is_write=False), size)
-    return first, _read(cpu, other, _translate(cpu, other, size, is_write=False), size)
+    request = _request(cpu, access, reads=True, writes=False)
+    both = _read(cpu, _pieces(cpu, address, size, access, request, elements=2))
+    return both & mask(8 * size), both >> 8 * size
 
 
 def store_pair(cpu: Cpu, address: int, size: int, first: int, second: int, access: Access) -> None:
     """Write two elements of `size` bytes (4 or 8); ArchException, with nothing written, where either faults."""
-    _check_alignment(cpu, address, size, access, is_write=True, elements=2)
-    elements = [(address, first), ((address + size) & mask(64), second)]
-    if access is Access.ORDERED_DOWNWARDS and not _is_single(cpu, address, 2 * size):
-        elements.reverse()
-    writes = []
-    for element, value in elements:
-        physical = _translate(cpu, element, size, is_write=True)
-        _check_answers(cpu, element, physical, size)
-        writes.append((element, physical, size, value))
-    for write in writes:
-        _write(cpu, *write)
+    request = _request(cpu, access, reads=False, writes=True)
+    pieces = _pieces(cpu, address, size, access, request, elements=2)
+    _check_answers(cpu, pieces)
+    _write(cpu, pieces, second << 8 * size | first)
+
+
+def load_exclusive(cpu: Cpu, address: int, size: int) -> tuple[int, int]:
+    """`size` bytes (1 to 16), and the physical address they are at; ArchException where the access faults."""
+    request = _request(cpu, Access.EXCLUSIVE, reads=True, writes=False)
+    pieces = _pieces(cpu, address, size, Access.EXCLUSIVE, request)
+    return _read(cpu, pieces), pieces[0].physical
+
+
+def modify(cpu: Cpu, address: int, size: int, operation: Callable[[int], int | None]) -> tuple[int, int | None]:
+    """Read `size` bytes (1 to 16), and write what `operation` makes of them, if anything; the old and the new value.
+
+    Raises:
+        ArchException: the access faults, as one that both reads and writes.
+    """
+    pieces = _pieces(cpu, address, size, Access.ATOMIC, _request(cpu, Access.ATOMIC, reads=True, writes=True))
+    old = _read(cpu, pieces)
+    new = operation(old)
+    if new is not None:
+        _check_answers(cpu, pieces)
+        _write(cpu, pieces, new)
+    return old, new
+
+
+# --- whole blocks
+
+
+def zero_block(cpu: Cpu, address: int, size: int) -> None:
+    """DC ZVA: zero the aligned block of `size` bytes that holds an address. To Device memory, it faults."""
+    request = Request(Purpose.ZERO, cpu.pstate.el, writes=True, heeds_pan=True)
+    where = _reach(cpu, address, request, is_aligned=False)
+    pieces = [
+        Piece((address & -size) + offset, 8, 0, attrs.evolve(where, physical=(where.physical & -size) + offset))
+        for offset in range(0, size, 8)
+    ]
+    _check_answers(cpu, pieces)
+    _write(cpu, pieces, 0)
+    if cpu.store_log is not None:
+        cpu.store_log += [(piece.address, piece.size, 0) for piece in pieces]
+
+
+def check_maintenance(cpu: Cpu, address: int, purpose: Purpose) -> None:
+    """The faults of cache maintenance by address (AArch64.DC, AArch64.IC): those of translation."""
+    found = translate(cpu, address, Request(purpose, cpu.pstate.el))
+    if isinstance(found, TranslationFault):
+        raise data_abort(found.status, address, is_write=True, cache_maintenance=True, fault=found)
+
+
+# --- instructions
 
 
 def fetch(cpu: Cpu, pc: int) -> int:
     """The instruction word at `pc`; ArchException for a misaligned PC or a fetch that faults."""
     if pc & 3:
         raise pc_alignment(pc)
-    physical = _physical(cpu, pc, is_instruction=True)
-    if physical is None:
-        raise instruction_abort(Fault.ADDRESS_SIZE, pc)
-    if not cpu.memory.is_ram(physical):
-        raise instruction_abort(Fault.EXTERNAL, pc)
-    return cpu.memory.read(physical, 4)
+    request = Request(Purpose.FETCH, cpu.pstate.el)
+    found = translate(cpu, pc, request)
+    if isinstance(found, TranslationFault):
+        raise instruction_abort(found.status, pc, found)
+    page = cpu.memory.page(found.physical)
+    if page is None:
+        reason = f"there is no RAM at physical {found.physical:#x}"
+        fault = TranslationFault(found.parameters, Fault.EXTERNAL, is_write=False, reason=reason, steps=found.steps)
+        raise instruction_abort(Fault.EXTERNAL, pc, fault)
+    if found.leaf is not None:
+        cpu.page_map.note(pc, page, found, request)
+    return page.views[4][(found.physical & PAGE_OFFSET) >> 2]

@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 import attrs
 
 from aarch64 import access as data_path
-from aarch64.access import Access, strip_tag
+from aarch64.access import Access
 from aarch64.bits import MASKS, Bits
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.pseudocode import Flags, condition_holds, shift_value
-from aarch64.pstate import PState
+from aarch64.pstate import BranchType, PState
 from aarch64.registers import SP, ZR
 from aarch64.sysregs import read_register, reset_values, write_register
 from aarch64.sysregs.fields import SCR_EEL2, SCR_NS, SCTLR_SA, SCTLR_SA0
+from aarch64.translation.page_maps import PageMap, PageMaps, Pages
+from aarch64.translation.parameters import strip_tag
+from aarch64.translation.tlb import Tlb
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,6 +72,11 @@ class Wait(Enum):
     EVENT = "wfe"
 
 
+_NORMAL = Access.NORMAL
+_JUMPS_TO_CALLS = (16, 17)
+"""Registers by which a jump may lead to where calls may: those of procedure linkage veneers (IP0, IP1)."""
+
+
 def _by_level() -> list[int]:
     return [0] * 4
 
@@ -83,7 +91,8 @@ class Cpu:
     `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
     which something other than the next instruction may have to happen. `store_log`, if there is one, is told each
-    store: address, size, value.
+    store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_pages` and
+    `write_pages` are its maps for data.
     """
 
     memory: Memory
@@ -110,12 +119,18 @@ class Cpu:
     unaligned_device_access: bool = False
     exception_observers: list[Callable[[Taken], None]] = attrs.field(factory=list)
     store_log: list[tuple[int, int, int]] | None = None
+    tlb: Tlb = attrs.field(factory=Tlb)
+    page_map: PageMap = attrs.field(factory=PageMap)
+    read_pages: Pages = attrs.field(factory=dict)
+    write_pages: Pages = attrs.field(factory=dict)
+    _page_maps: PageMaps = attrs.field(factory=PageMaps)
 
     def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
         """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
         present = frozenset(features)
         state = PState(el=el, sp=1 if el else 0)
         self.__attrs_init__(memory, present, max_el, state, reset_values(present, max_el, el))
+        self.context_changed()
 
     # --- what the machine is
 
@@ -145,6 +160,11 @@ class Cpu:
         return self.sysregs[f"SCTLR_EL{self.pstate.el or 1}"]
 
     @property
+    def in_guarded_page(self) -> bool:
+        """InGuardedPage: whether the instruction being executed, once fetched, is in a guarded page (GP)."""
+        return self.pc >> PAGE_SHIFT in self.page_map.guarded
+
+    @property
     def lines(self) -> frozenset[Line]:
         """The interrupt inputs that are asserted. Assign to change them: `cpu.lines |= {Line.IRQ}`."""
         return self._lines
@@ -157,6 +177,17 @@ class Cpu:
     def request_attention(self) -> None:
         """Have interrupts, waits, PSTATE.IL and BTYPE looked at before the next instruction."""
         self.attention_at = 0
+
+    def context_changed(self) -> None:
+        """To be called when a system register or PSTATE has changed other than in what every instruction changes."""
+        self.page_map = self._page_maps.select(self)
+        self.read_pages, self.write_pages = self.page_map.reads, self.page_map.writes
+        self.request_attention()
+
+    def forget_page_maps(self) -> None:
+        """To be called when translations that were found may no longer hold: the TLB has dropped something."""
+        self._page_maps.forget()
+        self.context_changed()
 
     # --- The vocabulary: registers
 
@@ -221,26 +252,26 @@ class Cpu:
 
     # --- The vocabulary: memory
 
-    def load(self, address: Bits, size: int, access: Access = Access.NORMAL) -> Bits:
+    def load(self, address: Bits, size: int, access: Access = _NORMAL) -> Bits:
         """`size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
-        page = self.memory.pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16:
+        page = self.read_pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or access is not _NORMAL:
             return data_path.load(self, address, size, access)
         return page.views[size][(address & PAGE_OFFSET) // size]
 
-    def store(self, address: Bits, size: int, value: Bits, access: Access = Access.NORMAL) -> None:
+    def store(self, address: Bits, size: int, value: Bits, access: Access = _NORMAL) -> None:
         """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
-        page = self.memory.pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16:
+        page = self.write_pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or access is not _NORMAL:
             data_path.store(self, address, size, value, access)
         else:
             page.views[size][(address & PAGE_OFFSET) // size] = value
         if self.store_log is not None:
             self.store_log.append((address, size, value))
 
-    def load_pair(self, address: Bits, size: int, access: Access = Access.NORMAL) -> tuple[Bits, Bits]:
+    def load_pair(self, address: Bits, size: int, access: Access = _NORMAL) -> tuple[Bits, Bits]:
         """Two elements of `size` bytes (4 or 8), one after the other."""
-        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        page = self.read_pages.get(address >> PAGE_SHIFT)
         offset = address & PAGE_OFFSET
         if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
             return data_path.load_pair(self, address, size, access)
@@ -248,9 +279,9 @@ class Cpu:
         index = offset // size
         return view[index], view[index + 1]
 
-    def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = Access.NORMAL) -> None:
+    def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = _NORMAL) -> None:
         """Write two elements of `size` bytes (4 or 8); nothing is written if either faults."""
-        page = self.memory.pages.get(address >> PAGE_SHIFT)
+        page = self.write_pages.get(address >> PAGE_SHIFT)
         offset = address & PAGE_OFFSET
         if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
             data_path.store_pair(self, address, size, first, second, access)
@@ -264,8 +295,8 @@ class Cpu:
 
     def load_exclusive(self, address: Bits, size: int) -> Bits:
         """Load `size` bytes (1 to 16) and mark the location for exclusive access."""
-        value = self.load(address, size, Access.EXCLUSIVE)
-        self.exclusive = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=False), size
+        value, physical = data_path.load_exclusive(self, address, size)
+        self.exclusive = physical, size
         return value
 
     def store_exclusive(self, address: Bits, size: int, value: Bits) -> Bits:
@@ -286,15 +317,16 @@ class Cpu:
 
     def atomic(self, address: Bits, size: int, operation: Callable[[Bits], Bits]) -> Bits:
         """Replace `size` bytes (1 to 16) by `operation` of them, as one access; the old value is returned."""
-        old = self.load(address, size, Access.ATOMIC)
-        self.store(address, size, operation(old), Access.ATOMIC)
-        return old
+        return self._modify(address, size, operation)
 
     def compare_and_swap(self, address: Bits, size: int, expected: Bits, new: Bits) -> Bits:
         """Write `new` if `size` bytes (1 to 16) are as `expected`, as one access; the old value is returned."""
-        old = self.load(address, size, Access.ATOMIC)
-        if old == expected:
-            self.store(address, size, new, Access.ATOMIC)
+        return self._modify(address, size, lambda old: new if old == expected else None)
+
+    def _modify(self, address: int, size: int, operation: Callable[[int], int | None]) -> int:
+        old, new = data_path.modify(self, address, size, operation)
+        if self.store_log is not None and new is not None:
+            self.store_log.append((address, size, new))
         return old
 
     # --- The vocabulary: system registers
@@ -317,8 +349,13 @@ class Cpu:
 
     def branch_indirect(self, target: Bits, btype: int) -> None:
         """Continue at an address from a register, with PSTATE.BTYPE (0 to 3) for the instruction there."""
-        self.branch(strip_tag(self, target, is_instruction=True) if target >> 56 else target)
+        self.branch(strip_tag(self, target, is_fetch=True) if target >> 56 else target)
         self.set_btype(btype)
+
+    def jump(self, target: Bits, rn: int) -> None:
+        """Continue at an address from register `rn`, as BR does: the instruction there sees how it was reached."""
+        is_free = rn not in _JUMPS_TO_CALLS and self.in_guarded_page
+        self.branch_indirect(target, BranchType.JUMP_FROM_GUARDED_PAGE if is_free else BranchType.JUMP)
 
     def set_btype(self, btype: int) -> None:
         """Have PSTATE.BTYPE (0 to 3) be seen by the next instruction executed; 0 is what any instruction leaves."""

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aarch64.access import strip_tag
 from aarch64.bits import mask
 from aarch64.exceptions import ArchException, ExceptionClass, Return, Route, Taken, Vector
 from aarch64.features import Feature
 from aarch64.pmu import before_level_change
 from aarch64.pstate import SPSR_AARCH32, PState
 from aarch64.sysregs.fields import HCR_TEA, HCR_TGE, MDCR_TDE, SCR_EA, SCTLR_DSSBS, SCTLR_SPAN
+from aarch64.translation.parameters import strip_tag
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -88,9 +88,10 @@ def take_exception(cpu: Cpu, exception: ArchException) -> Taken:
     cpu.spsr[target] = spsr
     cpu.elr[target] = elr
     cpu.pc = handler
-    cpu.request_attention()
+    cpu.context_changed()
     return Taken(
-        exception.ec, exception.vector, old.el, target, esr, elr, spsr, exception.far, handler, cpu.cycles
+        exception.ec, exception.vector, old.el, target, esr, elr, spsr, exception.far, handler, cpu.cycles,
+        exception.fault,
     )  # fmt: skip
 
 
@@ -129,8 +130,8 @@ def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
     cpu.next_btype = cpu.pstate.btype
     cpu.clear_exclusive()
     cpu.event_register = True
-    cpu.branch(strip_tag(cpu, new_pc, is_instruction=True))
-    cpu.request_attention()
+    cpu.branch(strip_tag(cpu, new_pc, is_fetch=True))
+    cpu.context_changed()
 
 
 def _returned_state(cpu: Cpu, spsr: int) -> PState:

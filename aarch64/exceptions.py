@@ -6,8 +6,12 @@ An exception is built where it arises and raised; `Cpu.take_exception` alone tur
 from __future__ import annotations
 
 from enum import Enum, IntEnum, unique
+from typing import TYPE_CHECKING
 
 import attrs
+
+if TYPE_CHECKING:
+    from aarch64.translation.translate import TranslationFault
 
 
 @unique
@@ -97,6 +101,7 @@ class ArchException(Exception):
         route: Route = Route.DEFAULT,
         returns: Return = Return.THIS,
         vector: Vector = Vector.SYNCHRONOUS,
+        fault: TranslationFault | None = None,
     ) -> None:
         """Build the value.
 
@@ -108,6 +113,7 @@ class ArchException(Exception):
             route: how the level is found when `target` is None.
             returns: what ELR_ELx points to.
             vector: which entry of the vector group.
+            fault: of an abort, what went wrong in the translation of its address; for people, not for the guest.
         """
         super().__init__(ec.name)
         self.ec = ec
@@ -117,6 +123,7 @@ class ArchException(Exception):
         self.route = route
         self.returns = returns
         self.vector = vector
+        self.fault = fault
 
 
 @attrs.frozen
@@ -133,6 +140,7 @@ class Taken:
     far: int | None
     handler: int
     cycle: int
+    fault: TranslationFault | None = None
 
 
 # --- Builders, one for each thing that can go wrong, with the syndrome the Arm ARM gives it.
@@ -228,6 +236,7 @@ class Fault(IntEnum):
     ACCESS_FLAG = 0x08
     PERMISSION = 0x0C
     EXTERNAL = 0x10
+    EXTERNAL_ON_WALK = 0x14
     ALIGNMENT = 0x21
 
 
@@ -235,19 +244,28 @@ _ISV_FREE_WNR = 6
 _CACHE_MAINTENANCE = 8
 
 
-def instruction_abort(status: int, address: int) -> ArchException:
+def instruction_abort(status: int, address: int, fault: TranslationFault | None = None) -> ArchException:
     """A fault on a fetch from `address`; `status` is the 6-bit fault status code."""
-    return ArchException(ExceptionClass.INSTRUCTION_ABORT, status, far=address, route=_route_of(status))
+    ec = ExceptionClass.INSTRUCTION_ABORT
+    return ArchException(ec, status, far=address, route=_route_of(status), fault=fault)
 
 
-def data_abort(status: int, address: int, *, is_write: bool, cache_maintenance: bool = False) -> ArchException:
+def data_abort(
+    status: int,
+    address: int,
+    *,
+    is_write: bool,
+    cache_maintenance: bool = False,
+    fault: TranslationFault | None = None,
+) -> ArchException:
     """A fault on a data access; `status` is the 6-bit fault status code, `address` the one that faulted."""
     iss = status | is_write << _ISV_FREE_WNR | cache_maintenance << _CACHE_MAINTENANCE
-    return ArchException(ExceptionClass.DATA_ABORT, iss, far=address, route=_route_of(status))
+    return ArchException(ExceptionClass.DATA_ABORT, iss, far=address, route=_route_of(status), fault=fault)
 
 
 def _route_of(status: int) -> Route:
-    return Route.EXTERNAL_ABORT if status & 0x3C == Fault.EXTERNAL else Route.DEFAULT
+    is_external = status == Fault.EXTERNAL or status & ~0b11 == Fault.EXTERNAL_ON_WALK
+    return Route.EXTERNAL_ABORT if is_external else Route.DEFAULT
 
 
 def interrupt(vector: Vector, target: int, iss: int = 0) -> ArchException:

@@ -18,7 +18,7 @@ from aarch64.access import fetch
 from aarch64.bits import mask
 from aarch64.cpu import Cpu
 from aarch64.errors import UnsupportedInstruction
-from aarch64.exceptions import ArchException, illegal_state
+from aarch64.exceptions import ArchException, branch_target, illegal_state
 from aarch64.features import Feature
 from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.table import decode
@@ -107,9 +107,14 @@ class Interpreter(Cpu):
         self.retired += 1
         self.cycles += 1
 
+    def context_changed(self) -> None:
+        """As of any CPU; the page last fetched from is looked up again."""
+        super().context_changed()
+        self._code_address = -1
+
     def _fetch(self, pc: int) -> int:
         """The word at `pc`; its page is kept for the fetches that follow (measured: 5 % of all run time)."""
-        page = self.memory.pages.get(pc >> PAGE_SHIFT)
+        page = self.page_map.fetches.get(pc >> PAGE_SHIFT)
         if page is None or pc & 3:
             return fetch(self, pc)
         self._code_address, self._code = pc & ~PAGE_OFFSET, page.views[4]
@@ -173,10 +178,19 @@ class Interpreter(Cpu):
             word = fetch(self, self.pc)
             if self.pstate.il:
                 raise illegal_state()
+            self._check_branch_target(word)
             word = self._observe(word)
             self._execute(word)
         except ArchException as exception:
             self._take(exception)
+
+    def _check_branch_target(self, word: int) -> None:
+        """BranchTargetCheck: in a guarded page, an indirect branch must have led to an instruction made for it."""
+        btype = self.pstate.btype
+        if btype and self.in_guarded_page:
+            decoded = decode(word)
+            if decoded is None or not decoded.definition.can_be_reached_by(self, decoded.fields):
+                raise branch_target(btype)
 
     def _observe(self, word: int) -> int:
         """Tell the observers; the word to execute, which is another one if they moved the PC."""

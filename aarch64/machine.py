@@ -33,6 +33,9 @@ from aarch64.progress import Progress, wake_up
 from aarch64.registers import LINK_REGISTER
 from aarch64.stop import Stop, StopReason
 from aarch64.syndrome import class_name
+from aarch64.translation.explanation import explain
+from aarch64.translation.parameters import regime_of
+from aarch64.translation.permissions import Right, request_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from aarch64.exceptions import Taken
     from aarch64.features import Feature
     from aarch64.image import Image
+    from aarch64.translation.explanation import Explanation
 
     Until = int | str | Callable[[Interpreter], bool]
 
@@ -278,6 +282,26 @@ class Machine:
                 return f"{address:#x} ({symbol}{f'+{offset:#x}' if offset else ''})"
         return f"{address:#x}"
 
+    # --- addresses
+
+    def translate(self, target: str | int, right: Right = Right.READ, *, el: int | None = None) -> Explanation:
+        """What an access to a virtual address would come to now, explained; nothing is changed by asking.
+
+        Args:
+            target: a 64-bit address, or a symbol.
+            right: what the access would need: to read, to write, or to execute.
+            el: the level it would be made from, 0 to 3; by default the current one.
+
+        Raises:
+            MachineError: unknown symbol, or no such level.
+        """
+        level = self.cpu.pstate.el if el is None else el
+        if not (0 <= level <= 3 and self.cpu.has_level(level)):
+            raise MachineError(f"the machine has no EL{level}: its highest level is EL{self.cpu.max_el}")
+        address = self.resolve(target) & mask(64)
+        access = f"{right.value} from EL{level}"
+        return explain(self.cpu, address, request_for(right, level), access, regime=regime_of(level))
+
     # --- running
 
     def run(self, max_cycles: int | None = None, until: Until | None = None) -> Stop:
@@ -331,7 +355,7 @@ class Machine:
         """The PC did not move: stop if it never will, and pass over the cycles in which a wait goes on."""
         cpu = self.cpu
         if self._progress.is_lost():
-            cpu.stop = Stop(StopReason.STUCK, self._progress.explain())
+            cpu.stop = Stop(StopReason.STUCK, self._progress.explain(), details=self._progress.details())
         elif cpu.waiting and (awake := wake_up(cpu)) is not None:
             cpu.cycles = max(cpu.cycles, min(awake, limit))
 

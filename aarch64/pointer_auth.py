@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.access import ignores_top_byte
 from aarch64.bits import Bits, mask, primitive
 from aarch64.exceptions import pointer_authentication_failure, trapped_pointer_authentication
 from aarch64.features import Feature
 from aarch64.qarma import qarma5
 from aarch64.sysregs.fields import HCR_API, SCR_API
+from aarch64.translation.parameters import parameters, regime_of
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 _SELECT = 1 << 55
 """The bit of a signed pointer that tells the lower from the upper range; it never holds a code."""
 _TOP_BYTE = 0xFF << 56
-
-_T0SZ, _T1SZ = 0, 16
-_MIN_TXSZ, _MAX_TXSZ = 16, 39
 
 
 @unique
@@ -54,21 +51,14 @@ def _key_halves(cpu: Cpu, prefix: str) -> tuple[int, int]:
 # --- where the code goes
 
 
-def _regime(cpu: Cpu) -> int:
-    return cpu.pstate.el or 1
-
-
 def _field(cpu: Cpu, upper: int, *, is_data: bool) -> int:
     """The bits of a pointer that hold a code: bit 54 down to the address size, and the top byte unless it is ignored.
 
     An address size out of range is forced into it (CalculateBottomPACBit, AArch64_PACEffectiveTxSZ).
     """
-    regime = _regime(cpu)
-    shift = _T1SZ if upper and regime == 1 else _T0SZ
-    txsz = cpu.sysregs[f"TCR_EL{regime}"] >> shift & mask(6)
-    bottom = 64 - min(max(txsz, _MIN_TXSZ), _MAX_TXSZ)
-    top_byte = 0 if ignores_top_byte(cpu, regime, upper, is_instruction=not is_data) else _TOP_BYTE
-    return top_byte | mask(55) & ~mask(bottom)
+    found = parameters(cpu, regime_of(cpu.pstate.el), upper << 55)
+    ignores_top = found.ignores_top if is_data else found.ignores_top_of_code
+    return (0 if ignores_top else _TOP_BYTE) | mask(55) & ~mask(found.address_bits)
 
 
 @attrs.frozen

@@ -15,6 +15,7 @@ from aarch64.exceptions import ExceptionClass, Taken
 from aarch64.interrupts import pending_exception
 from aarch64.lines import Line
 from aarch64.syndrome import describe_taken
+from aarch64.translation.explanation import describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +109,11 @@ class Progress:
         if self._chain and self._chain_retired == cpu.retired:
             return self._explain_exceptions(self._chain[0], self._chain[-1])
         return f"branch to itself at {self._locate(cpu.pc)}, EL{cpu.pstate.el}: no interrupt can end it{self._cause()}"
+
+    def details(self) -> tuple[str, ...]:
+        """Lines that explain further: the translation that the first of the exceptions failed at."""
+        faults = [taken.fault for taken in self._chain[:1] if taken.fault is not None]
+        return tuple(line for fault in faults if fault.is_translated for line in describe(fault))
 
     def _cause(self) -> str:
         """The exception whose vector the PC is in."""

@@ -37,14 +37,14 @@ SPSR_AARCH32 = 1 << 4
 
 @unique
 class BranchType(IntEnum):
-    """PSTATE.BTYPE: what kind of branch led to an instruction.
-
-    0b11, a jump by a register other than X16 and X17, needs a guarded page, which only address translation has.
-    """
+    """PSTATE.BTYPE: what kind of branch led to an instruction."""
 
     NOT_INDIRECT = 0b00
     JUMP = 0b01
+    """By X16 or X17, or from a page that is not guarded."""
     CALL = 0b10
+    JUMP_FROM_GUARDED_PAGE = 0b11
+    """By another register."""
 
 
 @attrs.define

@@ -28,6 +28,10 @@ WIRING = frozenset(
         "exception_observers",
         "store_log",
         "attention_at",
+        "page_map",
+        "read_pages",
+        "write_pages",
+        "_page_maps",
         "_operations",
         "_code_address",
         "_code",
@@ -49,4 +53,4 @@ def restore(cpu: Interpreter, state: Mapping[str, Any]) -> None:
     """Return to a saved state; what it does not have stays as it is."""
     for name, value in state.items():
         setattr(cpu, name, deepcopy(value))
-    cpu.request_attention()
+    cpu.forget_page_maps()

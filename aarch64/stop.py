@@ -22,8 +22,12 @@ class StopReason(Enum):
 
 @attrs.frozen
 class Stop:
-    """The end of a run: the reason, what to tell the user, and the guest's exit status where it gave one."""
+    """The end of a run: the reason, what to tell the user, and the guest's exit status where it gave one.
+
+    `details` are lines that explain the message: the translation table walk of an abort.
+    """
 
     reason: StopReason
     message: str = ""
     status: int = 0
+    details: tuple[str, ...] = ()

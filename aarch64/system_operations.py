@@ -1,7 +1,7 @@
 """System operations: what SYS does, by encoding ("A64 System instructions").
 
-One table of records. There are no caches, TLBs or predictors to maintain, so what is left of most operations is who may
-execute them, who is trapped, and the address check.
+One table of records. There are no caches and no predictors to maintain, so what is left of their operations is who may
+execute them, who is trapped, and the faults of the address. The TLB is there: TLBI and AT do all they say.
 """
 
 from __future__ import annotations
@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.access import ignores_top_byte, strip_tag
-from aarch64.bits import Bits, mask
-from aarch64.exceptions import Fault, data_abort, system_register_iss, trapped_system_register
+from aarch64.access import check_maintenance, zero_block
+from aarch64.exceptions import system_register_iss, trapped_system_register
 from aarch64.features import Feature
-from aarch64.sysregs.fields import HCR_TDZ, SCR_NS, SCTLR_DZE
-from aarch64.sysregs.identification import PHYSICAL_ADDRESS_BITS
+from aarch64.sysregs.fields import HCR_TDZ, SCTLR_DZE
 from aarch64.sysregs.record import bits
 from aarch64.sysregs.traps import TIDCP, On, Trap, trapping_level
+from aarch64.translation.invalidate import invalidation
+from aarch64.translation.parameters import Regime
+from aarch64.translation.question import ask
+from aarch64.translation.request import Purpose, Request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from aarch64.bits import Bits
     from aarch64.cpu import Cpu
 
 Encoding = tuple[int, int, int, int]
 """op1, CRn, CRm, op2."""
 
-Action = Callable[["Cpu", Bits], None]
+Action = Callable[["Cpu", "Bits"], None]
 """What an operation does with the value of its register."""
 
 LOWEST_LEVEL = {0: 1, 3: 0, 4: 2, 6: 3}
@@ -71,48 +77,26 @@ class Operation:
 # --- actions
 
 
-def check_address(cpu: Cpu, address: int) -> None:
-    """Cache maintenance by address faults where translation does: with the MMU off, beyond the physical addresses."""
-    if strip_tag(cpu, address) >> PHYSICAL_ADDRESS_BITS:
-        raise data_abort(Fault.ADDRESS_SIZE, address, is_write=True, cache_maintenance=True)
-
-
-def zero_block(cpu: Cpu, address: int) -> None:
-    """DC ZVA: zero the block that holds an address. Device memory, all there is with the MMU off, faults."""
-    if strip_tag(cpu, address) >> PHYSICAL_ADDRESS_BITS:
-        raise data_abort(Fault.ADDRESS_SIZE, address, is_write=True)
-    if not cpu.unaligned_device_access:
-        raise data_abort(Fault.ALIGNMENT, address, is_write=True)
-    start = address & -ZERO_BLOCK
-    for offset in range(0, ZERO_BLOCK, 8):
-        cpu.store(start + offset, 8, 0)
-
-
-_PAR_FAULT = 1 << 0
-_PAR_FST_SHIFT = 1
-_PAR_OUTER_SHAREABLE = 0b10 << 7
-_PAR_NS = 1 << 9
-_PAR_RES1 = 1 << 11
-
-
-def flat_translation(cpu: Cpu, address: int, regime: int) -> int:
-    """AArch64_S1DisabledOutput: PAR_EL1 for an address in the translation regime of level 1 to 3, its stage 1 off.
-
-    Memory is Device-nGnRnE: the attributes are zero, the shareability is outer.
-    """
-    top = 56 if ignores_top_byte(cpu, regime, address >> 55 & 1) else 64
-    if address & mask(top) & ~mask(PHYSICAL_ADDRESS_BITS):
-        return _PAR_RES1 | Fault.ADDRESS_SIZE << _PAR_FST_SHIFT | _PAR_FAULT
-    is_secure = cpu.has_level(3) and (regime == 3 or not cpu.sysregs["SCR_EL3"] & SCR_NS)
-    frame = address & mask(PHYSICAL_ADDRESS_BITS) & ~0xFFF
-    return frame | _PAR_RES1 | _PAR_OUTER_SHAREABLE | (0 if is_secure else _PAR_NS)
-
-
-def translate_in(regime: int) -> Action:
-    """AT: translate an address as the regime of level 1 to 3 does; the result is in PAR_EL1."""
+def maintain(purpose: Purpose) -> Action:
+    """Cache maintenance by address: there are no caches, so what is left is the faults of translation."""
 
     def action(cpu: Cpu, address: Bits) -> None:
-        cpu.sysregs["PAR_EL1"] = flat_translation(cpu, address, regime)
+        check_maintenance(cpu, address, purpose)
+
+    return action
+
+
+def zero(cpu: Cpu, address: Bits) -> None:
+    """DC ZVA."""
+    zero_block(cpu, address, ZERO_BLOCK)
+
+
+def translate_as(regime: Regime, el: int, *, writes: bool, heeds_pan: bool = False) -> Action:
+    """AT: translate an address as an access by level 0 to 3 would be; the result is in PAR_EL1."""
+    request = Request(Purpose.QUESTION, el, reads=not writes, writes=writes, heeds_pan=heeds_pan)
+
+    def action(cpu: Cpu, address: Bits) -> None:
+        cpu.sysregs["PAR_EL1"] = ask(cpu, address, regime, request)
 
     return action
 
@@ -148,19 +132,20 @@ def _features(*features: Feature | None) -> frozenset[Feature]:
 def _instruction_cache() -> Iterator[Operation]:
     yield Operation("ic", "ialluis", (0, 7, 1, 0), takes_register=False, traps=(TPU,))
     yield Operation("ic", "iallu", (0, 7, 5, 0), takes_register=False, traps=(TPU,))
-    yield Operation("ic", "ivau", (3, 7, 5, 1), traps=(UCI, TPU), action=check_address)
+    yield Operation("ic", "ivau", (3, 7, 5, 1), traps=(UCI, TPU), action=maintain(Purpose.FETCH_MAINTENANCE))
 
 
 def _data_cache() -> Iterator[Operation]:
-    yield Operation("dc", "ivac", (0, 7, 6, 1), traps=(TPCP,), action=check_address)
+    clean = maintain(Purpose.CLEAN)
+    yield Operation("dc", "ivac", (0, 7, 6, 1), traps=(TPCP,), action=maintain(Purpose.INVALIDATE))
     for crm, name in ((6, "isw"), (10, "csw"), (14, "cisw")):
         yield Operation("dc", name, (0, 7, crm, 2), traps=(TSW,))
-    yield Operation("dc", "zva", (3, 7, 4, 1), traps=(DZE, TDZ), action=zero_block)
-    yield Operation("dc", "cvau", (3, 7, 11, 1), traps=(UCI, TPU), action=check_address)
+    yield Operation("dc", "zva", (3, 7, 4, 1), traps=(DZE, TDZ), action=zero)
+    yield Operation("dc", "cvau", (3, 7, 11, 1), traps=(UCI, TPU), action=clean)
     by_address = ((10, "cvac", None), (12, "cvap", Feature.DPB), (13, "cvadp", Feature.DPB2), (14, "civac", None))
     for crm, name, feature in by_address:
         traps = (UCI, TPCP)
-        yield Operation("dc", name, (3, 7, crm, 1), features=_features(feature), traps=traps, action=check_address)
+        yield Operation("dc", name, (3, 7, crm, 1), features=_features(feature), traps=traps, action=clean)
 
 
 def _tag_cache() -> Iterator[Operation]:
@@ -180,17 +165,28 @@ def _tag_cache() -> Iterator[Operation]:
             yield Operation("dc", name, (op1, 7, crm, op2), features=_features(Feature.MTE))
 
 
+def _questions(
+    prefix: str, encoding: Encoding, regime: Regime, levels: Iterable[int], **facts: Any
+) -> Iterator[Operation]:
+    """AT for each level, by reading and by writing; encodings count from the one given."""
+    op1, crn, crm, op2 = encoding
+    for el in levels:
+        for letter in "rw":
+            action = translate_as(regime, el, writes=letter == "w")
+            yield Operation("at", f"{prefix}e{el}{letter}", (op1, crn, crm, op2), action=action, **facts)
+            op2 += 1
+
+
 def _address_translation() -> Iterator[Operation]:
-    for op2, name in enumerate(("s1e1r", "s1e1w", "s1e0r", "s1e0w")):
-        yield Operation("at", name, (0, 7, 8, op2), action=translate_in(1))
-    for op2, name in enumerate(("s1e1rp", "s1e1wp")):
-        yield Operation("at", name, (0, 7, 9, op2), features=_features(Feature.PAN2), action=translate_in(1))
-    for op2, name in enumerate(("s1e2r", "s1e2w")):
-        yield Operation("at", name, (4, 7, 8, op2), needs_el2=True, action=translate_in(2))
-    for op2, name in enumerate(("s12e1r", "s12e1w", "s12e0r", "s12e0w"), start=4):
-        yield Operation("at", name, (4, 7, 8, op2), action=translate_in(1))
-    for op2, name in enumerate(("s1e3r", "s1e3w")):
-        yield Operation("at", name, (6, 7, 8, op2), action=translate_in(3))
+    yield from _questions("s1", (0, 7, 8, 0), Regime.EL10, (1, 0))
+    for op2, letter in enumerate("rw"):
+        action = translate_as(Regime.EL10, 1, writes=letter == "w", heeds_pan=True)
+        features = _features(Feature.PAN2)
+        yield Operation("at", f"s1e1{letter}p", (0, 7, 9, op2), features=features, action=action)
+    yield from _questions("s1", (4, 7, 8, 0), Regime.EL2, (2,), needs_el2=True)
+    # There is no stage 2, so that the operations on both stages find what those on stage 1 do.
+    yield from _questions("s12", (4, 7, 8, 4), Regime.EL10, (1, 0))
+    yield from _questions("s1", (6, 7, 8, 0), Regime.EL3, (3,))
 
 
 def _prediction_restriction() -> Iterator[Operation]:
@@ -252,6 +248,7 @@ def _tlbi(name: str, encoding: Encoding, *features: Feature | None) -> Iterator[
         "tlbi",
         name,
         encoding,
+        action=invalidation(name),
         takes_register="all" not in name,
         features=_features(*features),
         traps=(TTLB,) if op1 == 0 else (),

@@ -7,21 +7,27 @@ from typing import TYPE_CHECKING, Any
 from aarch64.bits import signed
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aarch64.machine import Machine
     from aarch64.pstate import PState
     from aarch64.stop import Stop
+    from aarch64.translation.break_before_make import Violation
 
 _REGISTERS = 31
 _COLUMN = 22
 _PSTATE_FIELDS = ("d", "a", "i", "f", "sp", "il", "ss", "pan", "uao", "dit", "btype", "ssbs")
 
 
-def as_json(machine: Machine, stop: Stop, exit_status: int) -> dict[str, Any]:
+def as_json(
+    machine: Machine, stop: Stop, exit_status: int, violations: Sequence[Violation] | None = None
+) -> dict[str, Any]:
     """The end of a run as JSON: 64-bit values in hexadecimal strings, the rest as numbers."""
     cpu = machine.cpu
     return {
         "stop": stop.reason.name.lower(),
         "message": stop.message,
+        "details": list(stop.details),
         "exit_status": exit_status,
         "cycles": cpu.cycles,
         "retired": cpu.retired,
@@ -31,6 +37,20 @@ def as_json(machine: Machine, stop: Stop, exit_status: int) -> dict[str, Any]:
         "pstate": _pstate_fields(cpu.pstate),
         **{f"x{number}": f"{cpu.gpr[number]:#x}" for number in range(_REGISTERS)},
         "exceptions": dict(sorted(machine.exceptions.items())),
+        **({} if violations is None else {"break_before_make": [_violation(item) for item in violations]}),
+    }
+
+
+def _violation(violation: Violation) -> dict[str, Any]:
+    return {
+        "address": f"{violation.entry.address:#x}",
+        "asid": violation.entry.asid,
+        "descriptor_address": f"{violation.entry.leaf.steps[-1].address:#x}",
+        "old": f"{violation.entry.leaf.descriptor:#x}",
+        "new": f"{violation.now.descriptor:#x}",
+        "changes": list(violation.changes),
+        "noticed_cycle": violation.cycle,
+        "noticed_pc": f"{violation.pc:#x}",
     }
 
 

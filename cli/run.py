@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import time
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,18 +11,21 @@ import attrs
 import click
 
 from aarch64.machine import RETURN_ADDRESS, MachineError
-from aarch64.stop import Stop, StopReason
+from aarch64.stop import StopReason
+from aarch64.translation.break_before_make import BreakBeforeMake
 from cli import console, report
 from cli.console import InputError, blaming
 from cli.host_console import HostConsole
 from cli.machine_options import with_machine_options
 from cli.numbers import parse_count, parse_integer, parse_place
+from cli.watching import watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from types import FrameType
 
     from aarch64.machine import Machine
+    from aarch64.stop import Stop
+    from aarch64.translation.break_before_make import Violation
     from cli.machine_options import MachineOptions
 
 _STATUSES = {
@@ -34,10 +35,6 @@ _STATUSES = {
     StopReason.STUCK: 125,
     StopReason.INTERRUPTED: console.INTERRUPTED,
 }
-_TICK_SECONDS = 0.5
-_QUIET_SECONDS = 2.0
-_TICK = "tick"
-"""The interruption by which the clock has output and progress seen; the run goes on."""
 
 
 @attrs.frozen
@@ -49,6 +46,7 @@ class _Options:
     max_cycles: int | None
     trace: str | None
     json: str | None
+    check_bbm: bool
 
 
 @click.command(no_args_is_help=True)
@@ -58,6 +56,11 @@ class _Options:
 @click.option("--max-cycles", type=parse_count, metavar="CYCLES", help="Stop after this many cycles.")
 @click.option("--trace", metavar="FILE", help="Write a line for each instruction and exception; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout, after all that is printed.")
+@click.option(
+    "--check-bbm",
+    is_flag=True,
+    help="Report translation table entries that were changed without break-before-make.",
+)
 @click.option(
     "--semihosting-root",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -80,6 +83,10 @@ def run(
 
     What --load puts into RAM (a device tree, an initrd, data to work on) is the file as it is, even if that is an ELF
     file; where to start, the program says. Nothing may overlap. After a reset by the guest, all is there again.
+
+    When an abort ends the run, the walk of the translation tables that led to it is told, down to the bit; a64 walk
+    tells that of any address. --check-bbm reports, at the end and on stderr, each translation table entry that was
+    changed while the TLB could hold it; the exit status does not depend on it.
 
     A line of --trace is the cycle, the level and stack pointer in use, PC, word and text of an instruction and, after
     a bar, what it changed: registers, PSTATE, [address]:bytes=value. Exceptions have lines of their own. A run that
@@ -119,23 +126,34 @@ def run(
 
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     """Run as asked; the exit status."""
+    checker = BreakBeforeMake(machine.cpu) if options.check_bbm else None
     with ExitStack() as stack:
         results = stack.enter_context(_output(options.json, host))
         trace = stack.enter_context(_output(options.trace, host))
-        with _traced(machine, trace), _interruptible(host), _clock(machine, host):
-            stop = _watch(machine, host, options)
-            host.clear_status()
+        with _traced(machine, trace):
+            stop = watch(machine, host, options.max_cycles, None if options.call is None else RETURN_ADDRESS)
+        violations = _violations(checker)
         status = _exit_status(stop)
         if stop.reason is StopReason.RETURNED:
             host.write_lines(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
         if results is not None:
-            results(console.json_lines(report.as_json(machine, stop, status)))
+            results(console.json_lines(report.as_json(machine, stop, status, violations)))
     host.flush()
     if host.failure is not None:
         raise host.failure
+    for violation in violations or ():
+        host.tell(f"a64: {violation} [noticed at cycle {violation.cycle}, pc {machine.locate(violation.pc)}]")
     if complaint := _complaint(machine, stop):
         host.tell(complaint)
     return status
+
+
+def _violations(checker: BreakBeforeMake | None) -> list[Violation] | None:
+    """What --check-bbm found; None where it was not asked."""
+    if checker is None:
+        return None
+    checker.check()
+    return checker.violations
 
 
 def _argument(machine: Machine, text: str) -> int:
@@ -188,9 +206,6 @@ def _output(path: str | None, host: HostConsole) -> Iterator[Callable[[str], obj
             file.close()
 
 
-# --- running, watched
-
-
 @contextmanager
 def _traced(machine: Machine, write: Callable[[str], object] | None) -> Iterator[None]:
     """Trace the run, if it is to be."""
@@ -205,52 +220,6 @@ def _traced(machine: Machine, write: Callable[[str], object] | None) -> Iterator
         yield
     finally:
         trace.stop()
-
-
-@contextmanager
-def _interruptible(host: HostConsole) -> Iterator[None]:
-    """Ctrl-C ends the run between two cycles; a second one, should the first not get through, ends the program."""
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, previous)
-        host.interrupt()
-
-    previous = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-@contextmanager
-def _clock(machine: Machine, host: HostConsole) -> Iterator[None]:
-    """While somebody is watching, interrupt the run now and then."""
-    if not host.is_watched:
-        yield
-        return
-    previous = signal.signal(signal.SIGALRM, lambda _number, _frame: machine.interrupt(_TICK))
-    signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
-
-
-def _watch(machine: Machine, host: HostConsole, options: _Options) -> Stop:
-    """Run to the end."""
-    until = None if options.call is None else RETURN_ADDRESS
-    started, budget = time.monotonic(), options.max_cycles
-    while True:
-        stop = machine.run(None if budget is None else budget - machine.cpu.cycles, until)
-        if stop.reason is not StopReason.INTERRUPTED or stop.message != _TICK:
-            return stop
-        if host.ended:  # in the same cycle as the tick
-            return Stop(StopReason.INTERRUPTED, host.ended)
-        host.flush()
-        seconds = time.monotonic() - started
-        if seconds >= _QUIET_SECONDS:
-            host.show_status(f"{machine.cpu.cycles:,} cycles, {machine.cpu.cycles / seconds:,.0f} a second")
 
 
 # --- the end
@@ -270,7 +239,7 @@ def _complaint(machine: Machine, stop: Stop) -> str:
         case StopReason.MAX_CYCLES:
             return f"a64: --max-cycles is used up: {where}"
         case StopReason.UNSUPPORTED | StopReason.STUCK:
-            return f"a64: {stop.message} [{where}]"
+            return "\n".join((f"a64: {stop.message} [{where}]", *(f"  {line}" for line in stop.details)))
         case StopReason.INTERRUPTED:
             return f"a64: interrupted\n{report.as_text(machine, console.width(sys.stderr))}"
     return ""

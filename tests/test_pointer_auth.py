@@ -99,6 +99,10 @@ def test_a_wrong_modifier_leaves_an_error_code(tcr, key, signed, poisoned):
     assert poisoned == authenticate(cpu, signed, MODIFIER ^ 1, key)
 
 
+FOUR_KB, SIXTYFOUR_KB = 0b00 << 14, 0b01 << 14
+"""TCR_ELx.TG0."""
+
+
 def is_canonical(pointer, bottom):
     return pointer >> bottom in (0, (1 << 64 - bottom) - 1)
 
@@ -108,8 +112,8 @@ def is_canonical(pointer, bottom):
 def test_authenticating_what_was_signed_gives_it_back(without, data):
     el = data.draw(st.integers(0, 3))
     key, modifier, t0sz, t1sz = data.draw(st.tuples(KEYS, U64, st.integers(0, 63), st.integers(0, 63)))
-    address = data.draw(st.integers(0, (1 << 25) - 1))
-    pointer = address if data.draw(st.booleans()) or el > 1 else address | -1 << 25 & (1 << 64) - 1
+    address = data.draw(st.integers(0, (1 << 16) - 1))
+    pointer = address if data.draw(st.booleans()) or el > 1 else address | -1 << 16 & (1 << 64) - 1
     tbi = data.draw(st.integers(0, 3)) << 37 if el < 2 else data.draw(st.integers(0, 1)) << 20
     cpu = make_signing_cpu(el=el, tcr=t0sz | t1sz << 16 * (el < 2) | tbi, without=without)
     signed = add_pac(cpu, pointer, modifier, key)
@@ -142,9 +146,23 @@ def test_without_pauth2_a_pointer_that_is_not_canonical_gets_a_bad_code():
     assert LOWER != authenticate(cpu, signed, MODIFIER, Key.IA)
 
 
-@pytest.mark.parametrize(("txsz", "bottom"), [(0, 48), (15, 48), (16, 48), (17, 47), (39, 25), (40, 25), (63, 25)])
-def test_an_address_size_out_of_range_is_forced_into_it(txsz, bottom):
-    cpu = make_signing_cpu(tcr=txsz)
+@pytest.mark.parametrize(
+    ("txsz", "granule", "without", "bottom"),
+    [
+        (0, FOUR_KB, None, 48),
+        (15, FOUR_KB, None, 48),
+        (16, FOUR_KB, None, 48),
+        (17, FOUR_KB, None, 47),
+        (39, FOUR_KB, None, 25),
+        (48, FOUR_KB, None, 16),
+        (49, FOUR_KB, None, 16),
+        (48, SIXTYFOUR_KB, None, 17),
+        (40, FOUR_KB, Feature.TTST, 25),
+        (63, FOUR_KB, Feature.TTST, 25),
+    ],
+)
+def test_an_address_size_out_of_range_is_forced_into_it(txsz, granule, without, bottom):
+    cpu = make_signing_cpu(tcr=txsz | granule, without={without} if without else set())
     assert (1 << 64) - 1 == strip(cpu, (1 << 64) - 1, is_data=True)
     assert (1 << bottom) - 1 == strip(cpu, (1 << 64) - 1 ^ 1 << 55, is_data=True)
 

@@ -120,7 +120,7 @@ def tbnz(cpu: Cpu, b5: int, b40: int, imm14: int, rt: int) -> None:
 
 @insn("BR", "1101011 0000 11111 000000 rn:5 00000", asm="br {rn:X}", traits=Trait.BRANCHES)
 def br(cpu: Cpu, rn: int) -> None:
-    cpu.branch_indirect(cpu.x(rn), BranchType.JUMP)
+    cpu.jump(cpu.x(rn), rn)
 
 
 @insn("BLR", "1101011 0001 11111 000000 rn:5 00000", asm="blr {rn:X}", traits=Trait.BRANCHES)

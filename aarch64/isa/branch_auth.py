@@ -28,11 +28,6 @@ def insn(title: str, pattern: str, asm: str) -> Callable[[Callable[..., None]], 
     return GROUP.insn(title, pattern, asm=asm, feature=Feature.PAUTH, traits=Trait.BRANCHES)
 
 
-def jump(cpu: Cpu, target: Bits) -> None:
-    """Go to an authenticated address."""
-    cpu.branch_indirect(target, BranchType.JUMP)
-
-
 def call(cpu: Cpu, target: Bits) -> None:
     """Go to an authenticated address, the address of the next instruction in X30."""
     cpu.set_x(LINK_REGISTER, (cpu.pc + 4) & mask(64))
@@ -41,12 +36,12 @@ def call(cpu: Cpu, target: Bits) -> None:
 
 @insn("BRAA, BRAAZ, BRAB, BRABZ", "1101011 1000 11111 00001 m:1 rn:5 rm:5", "bra{m:key} {rn:X}, {rm:XSP}")
 def bra(cpu: Cpu, m: int, rn: int, rm: int) -> None:
-    jump(cpu, authenticate(cpu, cpu.x(rn), cpu.xsp(rm), KEYS[m], combined=True))
+    cpu.jump(authenticate(cpu, cpu.x(rn), cpu.xsp(rm), KEYS[m], combined=True), rn)
 
 
 @insn("BRAA, BRAAZ, BRAB, BRABZ", "1101011 0000 11111 00001 m:1 rn:5 11111", "bra{m:key}z {rn:X}")
 def braz(cpu: Cpu, m: int, rn: int) -> None:
-    jump(cpu, authenticate(cpu, cpu.x(rn), 0, KEYS[m], combined=True))
+    cpu.jump(authenticate(cpu, cpu.x(rn), 0, KEYS[m], combined=True), rn)
 
 
 @insn("BLRAA, BLRAAZ, BLRAB, BLRABZ", "1101011 1001 11111 00001 m:1 rn:5 rm:5", "blra{m:key} {rn:X}, {rm:XSP}")

@@ -26,6 +26,7 @@ from aarch64.isa.pattern import Field, Pattern, PatternError, parse_pattern
 from aarch64.isa.syntax import Fields, Kinds, Template, compile_template
 
 if TYPE_CHECKING:
+    from aarch64.cpu import Cpu
     from aarch64.features import Feature
 
 Semantics = Callable[..., None]
@@ -33,6 +34,9 @@ Semantics = Callable[..., None]
 
 Predicate = Callable[..., object]
 """A function of some of the fields, by their names."""
+
+Landing = Callable[["Cpu", Fields], bool]
+"""Whether the indirect branch that PSTATE.BTYPE tells of may lead to an instruction with these fields."""
 
 
 class DefinitionError(ValueError):
@@ -141,6 +145,7 @@ class Definition:
     specialises: str | None = None
     semantics: Semantics | None = None
     unsupported: str | None = None
+    landing: Landing | None = None
     kinds: Kinds = attrs.field(default=KINDS, repr=False)
 
     @cached_property
@@ -178,6 +183,10 @@ class Definition:
         """Whether these field values are allocated."""
         return self._valid is None or self._valid.holds(fields)
 
+    def can_be_reached_by(self, cpu: Cpu, fields: Fields) -> bool:
+        """BTypeCompatible: whether in a guarded page the indirect branch just made may lead here."""
+        return self.landing is not None and self.landing(cpu, fields)
+
     def extract(self, word: int) -> dict[str, int]:
         """The fields of `word`, which must match the pattern."""
         return {field.name: field.extract(word) for field in self.pattern.fields}
@@ -206,7 +215,7 @@ class Group:
 
         The function's parameters after `cpu` are the pattern's fields. Decorators stack: a function may serve
         several encodings with the same fields. `facts` are the attributes of `Definition`: asm, aliases, valid,
-        traits, feature, specialises.
+        traits, feature, specialises, landing.
 
         Raises:
             DefinitionError: naming the title and what is wrong.

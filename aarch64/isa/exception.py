@@ -22,6 +22,7 @@ from aarch64.sysregs.fields import HCR_HCD, HCR_TSC, SCR_HCE, SCR_SMD
 if TYPE_CHECKING:
     from aarch64.bits import Bits
     from aarch64.cpu import Cpu
+    from aarch64.isa.syntax import Fields
 
 GROUP = Group("Exception generation and return", {"key": lambda field: Choice(field, ("a", "b"))})
 insn = GROUP.insn
@@ -73,12 +74,17 @@ def call_firmware(cpu: Cpu, conduit: Conduit) -> None:
         cpu.undefined()
 
 
-@insn("BRK", "11010100 001 imm16:16 000 00", asm="brk {imm16:hex}", traits=Trait.RAISES)
+def is_any_landing(_cpu: Cpu, _fields: Fields) -> bool:
+    """Whatever branch led here: a breakpoint may stand in for any instruction."""
+    return True
+
+
+@insn("BRK", "11010100 001 imm16:16 000 00", asm="brk {imm16:hex}", traits=Trait.RAISES, landing=is_any_landing)
 def brk(cpu: Cpu, imm16: int) -> None:
     cpu.raise_exception(software_breakpoint(imm16))
 
 
-@insn("HLT", "11010100 010 imm16:16 000 00", asm="hlt {imm16:hex}", traits=Trait.RAISES)
+@insn("HLT", "11010100 010 imm16:16 000 00", asm="hlt {imm16:hex}", traits=Trait.RAISES, landing=is_any_landing)
 def hlt(cpu: Cpu, imm16: int) -> None:
     """There is no external debugger to halt for (EDSCR.HDE is clear), but a semihosting host may answer."""
     if imm16 != SEMIHOSTING or not cpu.services.semihosting_call():

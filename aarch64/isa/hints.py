@@ -13,6 +13,7 @@ from aarch64.features import Feature
 from aarch64.interrupts import defer_serrors, is_pending
 from aarch64.isa.definition import Group, Trait
 from aarch64.isa.operands import Choice, Computed
+from aarch64.pstate import BranchType
 from aarch64.sysregs.fields import HCR_TWE, HCR_TWI, SCR_TWE, SCR_TWI, SCTLR_NTWE, SCTLR_NTWI
 from aarch64.sysregs.traps import el1_or_tge
 from aarch64.timers import virtual_count
@@ -69,15 +70,29 @@ def nop(cpu: Cpu) -> None:
     """Nobody to yield to, nothing gathered, profiled, traced or speculated."""
 
 
+def is_bti_target(cpu: Cpu, fields: Fields) -> bool:
+    """BTypeCompatible_BTI: `c` is for calls and jumps by X16 and X17, `j` for all jumps, `jc` for both."""
+    btype, targets = cpu.pstate.btype, fields["targets"]
+    if targets == _FOR_CALLS:
+        return btype != BranchType.JUMP_FROM_GUARDED_PAGE
+    if targets == _FOR_JUMPS:
+        return btype != BranchType.CALL
+    return targets == _FOR_CALLS | _FOR_JUMPS
+
+
+_FOR_CALLS, _FOR_JUMPS = 0b01, 0b10
+
+
 @insn(
     "BTI",
     "11010101000000110010 0100 targets:2 0 11111",
     asm="bti {targets:targets}",
     traits=Trait.HINT,
     specialises="HINT",
+    landing=is_bti_target,
 )
 def bti(cpu: Cpu, targets: int) -> None:
-    """A place indirect branches may lead to. Only a guarded page, which translation has, makes that matter."""
+    """A place indirect branches may lead to, in a guarded page; the check comes before any instruction there."""
 
 
 # --- waiting

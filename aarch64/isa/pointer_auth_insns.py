@@ -13,14 +13,17 @@ import attrs
 from aarch64.features import Feature
 from aarch64.isa.definition import Group, Trait
 from aarch64.pointer_auth import Key, add_pac, authenticate, generic_code, strip
+from aarch64.pstate import BranchType
 from aarch64.registers import LINK_REGISTER
+from aarch64.sysregs.fields import SCTLR_BT0, SCTLR_BT1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aarch64.bits import Bits
     from aarch64.cpu import Cpu
-    from aarch64.isa.definition import Semantics
+    from aarch64.isa.definition import Landing, Semantics
+    from aarch64.isa.syntax import Fields
 
     Operation = Callable[[Cpu, Bits, Bits, Key], Bits]
     """`add_pac` or `authenticate`."""
@@ -36,10 +39,18 @@ def define(title: str, pattern: str, asm: str, semantics: Semantics) -> None:
     insn(title, pattern, asm=asm, feature=Feature.PAUTH)(semantics)
 
 
-def define_hint(title: str, crm: int, op2: int, asm: str, semantics: Semantics) -> None:
+def define_hint(title: str, crm: int, op2: int, asm: str, semantics: Semantics, landing: Landing | None = None) -> None:
     """Define an instruction of the hint space, which is a NOP without FEAT_PAuth."""
     pattern = f"11010101000000110010 {crm:04b} {op2:03b} 11111"
-    insn(title, pattern, asm=asm, traits=Trait.HINT, specialises="HINT")(semantics)
+    insn(title, pattern, asm=asm, traits=Trait.HINT, specialises="HINT", landing=landing)(semantics)
+
+
+def is_entry(cpu: Cpu, _fields: Fields) -> bool:
+    """BTypeCompatible_PACIXSP: what signs X30 at the entry of a function is also a place to call."""
+    if not cpu.has(Feature.PAUTH):
+        return False
+    forbids_jumps = SCTLR_BT1 if cpu.pstate.el else SCTLR_BT0
+    return cpu.pstate.btype != BranchType.JUMP_FROM_GUARDED_PAGE or not cpu.sctlr & forbids_jumps
 
 
 # --- the semantics of one kind of instruction, with a key
@@ -128,7 +139,8 @@ def define_key(verb: Verb, number: int, key: Key) -> None:
     hint = verb.opcode << 2 | number << 1
     define_hint(title, 1, hint, f"{name}1716", on_x17(verb.operation, key))
     define_hint(title, 3, hint, f"{name}z", on_link_with_zero(verb.operation, key))
-    define_hint(title, 3, hint | 1, f"{name}sp", on_link_with_sp(verb.operation, key))
+    landing = is_entry if verb.operation is add_pac else None
+    define_hint(title, 3, hint | 1, f"{name}sp", on_link_with_sp(verb.operation, key), landing)
 
 
 for _verb in VERBS:

@@ -118,6 +118,7 @@ def msr_uao(cpu: Cpu, crm: int) -> None:
 def msr_pan(cpu: Cpu, crm: int) -> None:
     cpu.require_privilege()
     cpu.pstate.pan = crm & 1
+    cpu.context_changed()
 
 
 @_immediate("SSBS", "011", "001", Feature.SSBS)

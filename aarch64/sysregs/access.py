@@ -45,7 +45,7 @@ def write_register(cpu: Cpu, encoding: int, rt: int, value: int, table: Mapping[
         register.write(cpu, new)
     else:
         cpu.sysregs[register.key] = new
-    cpu.request_attention()
+    cpu.context_changed()
 
 
 def _checked(cpu: Cpu, register: SysReg | None, encoding: int, rt: int, on: On) -> SysReg:

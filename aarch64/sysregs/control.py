@@ -16,7 +16,9 @@ from aarch64.sysregs.fields import (
     SCR_EA,
     SCR_EEL2,
     SCR_NS,
-    SCTLR_M,
+    SCTLR_BT0,
+    SCTLR_BT1,
+    SCTLR_EPAN,
 )
 from aarch64.sysregs.record import Config, SysReg, bits, read_only, read_write, span
 from aarch64.sysregs.traps import (
@@ -40,20 +42,13 @@ _VIRTUAL_MEMORY = (TVM, TRVM)
 _LEVELS = (1, 2, 3)
 
 
-def _no_translation(name: str, enabling: int) -> None:
-    raise UnsupportedState(
-        f"address translation is not modelled: {name} may not have {enabling:#x} set; run with the MMU off"
-    )
-
-
-def _refuse_mmu(el: int, cpu: Cpu, value: int) -> None:  # noqa: ARG001  (a check takes the CPU and the value)
-    if value & SCTLR_M:
-        _no_translation(f"SCTLR_EL{el}", SCTLR_M)
-
-
-def _refuse_stage_2(cpu: Cpu, value: int) -> None:  # noqa: ARG001  (likewise)
-    if value & (HCR_VM | HCR_DC):
-        _no_translation("HCR_EL2", value & (HCR_VM | HCR_DC))
+def _refuse_stage_2(cpu: Cpu, value: int) -> None:  # noqa: ARG001  (a check takes the CPU and the value)
+    names = [name for name, bit in (("VM", HCR_VM), ("DC", HCR_DC)) if value & bit]
+    if names:
+        raise UnsupportedState(
+            f"stage 2 of address translation is not modelled: HCR_EL2.{' and .'.join(names)} may not be set; "
+            "let EL1 run with stage 1 alone"
+        )
 
 
 # --- SCTLR_ELx
@@ -69,7 +64,8 @@ _SCTLR_EL1_GATED = {
     **_SCTLR_GATED,
     Feature.SPECRES: bits(10),  # EnRCTX
     Feature.PAN: bits(23),  # SPAN
-    Feature.BTI: bits(35, 36),  # BT0 BT1
+    Feature.BTI: SCTLR_BT0 | SCTLR_BT1,
+    Feature.PAN3: SCTLR_EPAN,
 }
 _SCTLR_EL1_RES1 = bits(7, 8, 11, 20, 22, 23, 28, 29)  # ITD SED EOS TSCXT EIS SPAN nTLSMD LSMAOE
 _SCTLR_EL1_RESET = _SCTLR_EL1_RES1 | bits(3, 4, 16, 18)  # SA SA0 nTWI nTWE
@@ -78,38 +74,50 @@ _SCTLR_RESET = _SCTLR_RES1 | bits(3)  # SA
 
 
 def _sctlr(el: int) -> SysReg:
-    def check(cpu: Cpu, value: int) -> None:
-        _refuse_mmu(el, cpu, value)
-
     if el > 1:
-        gated = {**_SCTLR_GATED, Feature.BTI: bits(36)}
-        return read_write(f"SCTLR_EL{el}", reset=_SCTLR_RESET, writable=_SCTLR_COMMON, gated=gated, check=check)
+        gated = {**_SCTLR_GATED, Feature.BTI: SCTLR_BT1}
+        return read_write(f"SCTLR_EL{el}", reset=_SCTLR_RESET, writable=_SCTLR_COMMON, gated=gated)
     return read_write(
         "SCTLR_EL1",
         reset=_SCTLR_EL1_RESET,
         writable=_SCTLR_EL1_WRITABLE,
         gated=_SCTLR_EL1_GATED,
         traps=_VIRTUAL_MEMORY,
-        check=check,
     )
 
 
 # --- the registers every level has, those of EL1 trapped by HCR_EL2.TVM and TRVM
 
-_TCR_EL1 = span(5, 0) | span(34, 7) | bits(36, 37, 38)
-_TCR_HIGHER = span(5, 0) | span(15, 8) | span(18, 16) | bits(20)
+_TCR_EL1 = span(5, 0) | span(34, 7) | bits(36, 37, 38)  # T0SZ EPD0 IRGN0 ... TG1 IPS AS TBI0 TBI1
+_TCR_EL1_GATED = {
+    Feature.HAFDBS: bits(39, 40),  # HA HD
+    Feature.HPDS: bits(41, 42),  # HPD0 HPD1
+    Feature.PAUTH: bits(51, 52),  # TBID0 TBID1
+    Feature.E0PD: bits(55, 56),  # E0PD0 E0PD1
+}
+_TCR_HIGHER = span(5, 0) | span(15, 8) | span(18, 16) | bits(20)  # T0SZ IRGN0 ORGN0 SH0 TG0 PS TBI
+_TCR_HIGHER_GATED = {
+    Feature.HAFDBS: bits(21, 22),  # HA HD
+    Feature.HPDS: bits(24),  # HPD
+    Feature.PAUTH: bits(29),  # TBID
+}
 _TCR_HIGHER_RES1 = bits(23, 31)
-_TTBR_EL1 = mask(64) ^ 1  # CnP needs FEAT_TTCNP
+_TTBR_EL1 = mask(64) ^ 1
 _TTBR_HIGHER = span(47, 1)
+_TTBR_GATED = {Feature.TTCNP: bits(0)}  # CnP
 _VBAR = span(63, 11)
 
 
 def _tcr(el: int) -> SysReg:
     if el > 1:
-        gated = {Feature.PAUTH: bits(29)}  # TBID
-        return read_write(f"TCR_EL{el}", reset=_TCR_HIGHER_RES1, writable=_TCR_HIGHER, gated=gated)
-    gated = {Feature.PAUTH: bits(51, 52)}  # TBID0 TBID1
-    return read_write("TCR_EL1", writable=_TCR_EL1, gated=gated, traps=_VIRTUAL_MEMORY)
+        return read_write(f"TCR_EL{el}", reset=_TCR_HIGHER_RES1, writable=_TCR_HIGHER, gated=_TCR_HIGHER_GATED)
+    return read_write("TCR_EL1", writable=_TCR_EL1, gated=_TCR_EL1_GATED, traps=_VIRTUAL_MEMORY)
+
+
+def _ttbr(name: str) -> SysReg:
+    if name.endswith("EL1"):
+        return read_write(name, writable=_TTBR_EL1, gated=_TTBR_GATED, traps=_VIRTUAL_MEMORY)
+    return read_write(name, writable=_TTBR_HIGHER, gated=_TTBR_GATED)
 
 
 def _regime(el: int) -> tuple[SysReg, ...]:
@@ -118,7 +126,7 @@ def _regime(el: int) -> tuple[SysReg, ...]:
     return (
         _sctlr(el),
         read_write(f"ACTLR_EL{el}", writable=0, traps=(TACR,) if el == 1 else ()),
-        read_write(f"TTBR0_EL{el}", writable=_TTBR_EL1 if el == 1 else _TTBR_HIGHER, traps=traps),
+        _ttbr(f"TTBR0_EL{el}"),
         _tcr(el),
         read_write(f"MAIR_EL{el}", traps=traps),
         read_write(f"AMAIR_EL{el}", writable=0, traps=traps),
@@ -133,7 +141,7 @@ def _regime(el: int) -> tuple[SysReg, ...]:
 
 
 _EL1 = (
-    read_write("TTBR1_EL1", writable=_TTBR_EL1, traps=_VIRTUAL_MEMORY),
+    _ttbr("TTBR1_EL1"),
     read_write("CONTEXTIDR_EL1", writable=mask(32), traps=_VIRTUAL_MEMORY),
     read_write("CPACR_EL1", writable=span(21, 20), traps=(TCPAC, EL3_TCPAC)),
     read_write("PAR_EL1"),

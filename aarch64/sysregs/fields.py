@@ -4,14 +4,19 @@ from __future__ import annotations
 
 SCTLR_M = 1 << 0
 SCTLR_A = 1 << 1
+SCTLR_C = 1 << 2
 SCTLR_SA = 1 << 3
 SCTLR_SA0 = 1 << 4
 SCTLR_NAA = 1 << 6
 SCTLR_DZE = 1 << 14
 SCTLR_NTWI = 1 << 16
 SCTLR_NTWE = 1 << 18
+SCTLR_WXN = 1 << 19
 SCTLR_SPAN = 1 << 23
+SCTLR_BT0 = 1 << 35
+SCTLR_BT1 = 1 << 36
 SCTLR_DSSBS = 1 << 44
+SCTLR_EPAN = 1 << 57
 
 HCR_VM = 1 << 0
 HCR_FMO = 1 << 3
@@ -34,6 +39,7 @@ SCR_NS = 1 << 0
 SCR_EA = 1 << 3
 SCR_SMD = 1 << 7
 SCR_HCE = 1 << 8
+SCR_SIF = 1 << 9
 SCR_TWI = 1 << 12
 SCR_TWE = 1 << 13
 SCR_API = 1 << 17

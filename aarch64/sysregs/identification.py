@@ -102,11 +102,24 @@ FIELDS: Mapping[str, Mapping[int, Field]] = {
         0: const(_PA_RANGE[PHYSICAL_ADDRESS_BITS]),
         4: const(2),  # 16-bit ASIDs
         12: level(3),  # Secure and Non-secure memory
-        20: const(1),  # 16KB granule
+        20: const(1),  # 16KB granule; 64KB and 4KB, fields 24 and 28, are there when zero
         60: const(1),  # FEAT_ECV without the physical offset
     },
-    "ID_AA64MMFR1_EL1": {16: has(Feature.LOR), 20: has(Feature.PAN, Feature.PAN2)},
-    "ID_AA64MMFR2_EL1": {4: has(Feature.UAO), 20: has(Feature.CCIDX), 32: has(Feature.LSE2), 36: has(Feature.IDST)},
+    "ID_AA64MMFR1_EL1": {
+        0: when(Feature.HAFDBS, 2),
+        12: has(Feature.HPDS),
+        16: has(Feature.LOR),
+        20: has(Feature.PAN, Feature.PAN2, Feature.PAN3),
+    },
+    "ID_AA64MMFR2_EL1": {
+        0: has(Feature.TTCNP),
+        4: has(Feature.UAO),
+        20: has(Feature.CCIDX),
+        28: has(Feature.TTST),
+        32: has(Feature.LSE2),
+        36: has(Feature.IDST),
+        60: has(Feature.E0PD),
+    },
 }
 """Fields by lowest bit; every field of these registers is four bits wide."""
 

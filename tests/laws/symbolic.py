@@ -250,6 +250,9 @@ class Recorder(Cpu):
     def branch(self, target: Any) -> None:
         self._branch("branch", target)
 
+    def context_changed(self) -> None:
+        """What decides on later accesses is no part of the recording."""
+
     def branch_indirect(self, target: Any, btype: int) -> None:
         self._branch("branch_indirect", target, btype)
 

@@ -26,11 +26,11 @@ def write_and_read(name: str, value: int, *, el: int = 3, **state: object) -> in
 
 ROWS = [
     # register: what it keeps of all ones, what of all zeros (RES1 bits and those fixed by the machine)
-    ("SCTLR_EL1", 0x1018_FCDD_FFDE, 0x3050_0980),
+    ("SCTLR_EL1", 0x0200_1018_FCDD_FFDE, 0x3050_0980),
     ("ACTLR_EL1", 0, 0),
     ("CPACR_EL1", 0x0030_0000, 0),
-    ("TTBR0_EL1", 0xFFFF_FFFF_FFFF_FFFE, 0),
-    ("TTBR0_EL2", 0x0000_FFFF_FFFF_FFFE, 0),
+    ("TTBR0_EL1", ONES, 0),
+    ("TTBR0_EL2", 0x0000_FFFF_FFFF_FFFF, 0),
     ("MAIR_EL1", ONES, 0),
     ("AMAIR_EL1", 0, 0),
     ("VBAR_EL1", 0xFFFF_FFFF_FFFF_F800, 0),
@@ -76,11 +76,11 @@ ROWS = [
     ("OSDTRTX_EL1", 0xFFFF_FFFF, 0),
     ("SCTLR_EL2", 0x1010_F8CD_387E, 0x30C5_0830),
     ("SCTLR_EL3", 0x1010_F8CD_387E, 0x30C5_0830),
-    ("TCR_EL1", 0x0018_0077_FFFF_FFBF, 0),
-    ("TCR_EL2", 0xA097_FF3F, 0x8080_0000),
-    ("TCR_EL3", 0xA097_FF3F, 0x8080_0000),
-    ("TTBR1_EL1", 0xFFFF_FFFF_FFFF_FFFE, 0),
-    ("TTBR0_EL3", 0x0000_FFFF_FFFF_FFFE, 0),
+    ("TCR_EL1", 0x0198_07F7_FFFF_FFBF, 0),
+    ("TCR_EL2", 0xA1F7_FF3F, 0x8080_0000),
+    ("TCR_EL3", 0xA1F7_FF3F, 0x8080_0000),
+    ("TTBR1_EL1", ONES, 0),
+    ("TTBR0_EL3", 0x0000_FFFF_FFFF_FFFF, 0),
     ("VTCR_EL2", 0xE007_FFFF, 0x8000_0000),
     ("VSTTBR_EL2", 0x0000_FFFF_FFFF_FFFE, 0),
     ("VSTCR_EL2", 0xE000_C0FF, 0x8000_0000),
@@ -135,6 +135,14 @@ def test_every_register_with_reserved_bits_has_a_row():
         ("SCR_EL3", Feature.PAUTH, 0b11 << 16),
         ("TCR_EL1", Feature.PAUTH, 0b11 << 51),
         ("TCR_EL2", Feature.PAUTH, 1 << 29),
+        ("TCR_EL1", Feature.HAFDBS, 0b11 << 39),
+        ("TCR_EL3", Feature.HAFDBS, 0b11 << 21),
+        ("TCR_EL1", Feature.HPDS, 0b11 << 41),
+        ("TCR_EL2", Feature.HPDS, 1 << 24),
+        ("TCR_EL1", Feature.E0PD, 0b11 << 55),
+        ("SCTLR_EL1", Feature.PAN3, 1 << 57),
+        ("TTBR1_EL1", Feature.TTCNP, 1),
+        ("TTBR0_EL2", Feature.TTCNP, 1),
         ("HPFAR_EL2", Feature.SEL2, 1 << 63),
     ],
 )
@@ -201,21 +209,13 @@ def test_every_write_asks_for_attention():
     assert 0 == cpu.attention_at
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "el"),
-    [
-        ("SCTLR_EL1", 1, 1),
-        ("SCTLR_EL2", 1, 2),
-        ("SCTLR_EL3", 1, 3),
-        ("HCR_EL2", 1 << 0, 2),
-        ("HCR_EL2", 1 << 12, 2),
-    ],
-)
-def test_switching_translation_on_stops_with_a_message(name, value, el):
-    cpu = make_cpu(el=el)
+@pytest.mark.parametrize(("bits", "name"), [(1 << 0, "VM"), (1 << 12, "DC"), (1 << 12 | 1, "VM and .DC")])
+def test_switching_stage_2_on_stops_with_a_message(bits, name):
+    cpu = make_cpu(el=2)
     before = dict(cpu.sysregs)
-    with pytest.raises(UnsupportedState, match=f"address translation is not modelled: {name} .* MMU off"):
-        write_register(cpu, names.encoding_of(name), 0, value)
+    message = rf"stage 2 of address translation is not modelled: HCR_EL2\.{name} may not be set; let EL1 run"
+    with pytest.raises(UnsupportedState, match=message):
+        write_register(cpu, names.encoding_of("HCR_EL2"), 0, bits)
     assert before == cpu.sysregs
 
 

@@ -1,0 +1,134 @@
+"""The translation lookaside buffer: what walks found, until software says otherwise ("Translation Lookaside Buffers").
+
+It keeps everything it may, so that a missing TLBI shows: an entry goes when a TLB operation covers it, or when the
+buffer is full and starts anew. Only blocks and pages are kept, not the tables on the way to them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aarch64.bits import mask
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from aarch64.translation.parameters import Parameters, Regime
+    from aarch64.translation.walk import Leaf
+
+CAPACITY = 4096
+"""Entries. A guest cannot make its host keep more."""
+
+_INPUT_BITS = 56
+"""Bits of an address that can tell entries apart: those above are the tag, or copies of the one below."""
+
+
+@attrs.frozen
+class Entry:
+    """A translation that is kept.
+
+    Attributes:
+        parameters: what the control registers of its range said.
+        is_secure: the security state that the regime belongs to.
+        asid: the address space it is for; None for all of them.
+        address: the lowest address it maps, 56 bits.
+        leaf: where it leads, and by which descriptors.
+    """
+
+    parameters: Parameters
+    is_secure: bool
+    asid: int | None
+    address: int
+    leaf: Leaf
+
+    @property
+    def regime(self) -> Regime:
+        """The translation regime."""
+        return self.parameters.regime
+
+    @property
+    def size(self) -> int:
+        """log2 of the bytes it maps."""
+        return self.leaf.size
+
+    @property
+    def end(self) -> int:
+        """The address after the last one it maps."""
+        return self.address + (1 << self.size)
+
+    def overlaps(self, start: int, end: int) -> bool:
+        """Whether it maps anything from `start` up to `end`, 56 bits each."""
+        return self.address < end and start < self.end
+
+
+_Key = tuple["Regime", bool, int | None, int, int]
+"""What an entry is found by: regime, security state, ASID, size, and the address's bits above the size."""
+
+
+def without_tag(address: int) -> int:
+    """The bits of an address by which entries are found."""
+    return address & mask(_INPUT_BITS)
+
+
+class Tlb:
+    """The entries, in the order they were made."""
+
+    def __init__(self) -> None:
+        self._entries: dict[_Key, Entry] = {}
+        self._sizes: tuple[int, ...] = ()
+        self.observers: list[Callable[[Iterable[Entry]], None]] = []
+        """Told of entries that are about to be dropped."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(tuple(self._entries.values()))
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Tlb) and self._entries == other._entries
+
+    __hash__ = None  # type: ignore[assignment]  # its content changes
+
+    def __deepcopy__(self, _memo: object) -> Tlb:
+        """Entries are values: a copy shares them. Who observes is not copied."""
+        copy = Tlb()
+        copy._entries = dict(self._entries)
+        copy._sizes = self._sizes
+        return copy
+
+    def find(self, regime: Regime, asid: int | None, address: int, *, is_secure: bool) -> Entry | None:
+        """The entry for an address, in an address space (None in regimes without them); the smallest, if several."""
+        address = without_tag(address)
+        for size in self._sizes:
+            for space in (asid, None) if asid is not None else (None,):
+                entry = self._entries.get((regime, is_secure, space, size, address >> size))
+                if entry is not None:
+                    return entry
+        return None
+
+    def keep(self, entry: Entry) -> bool:
+        """Add an entry, in place of one for the same addresses.
+
+        Returns:
+            Whether what was known before may no longer be so: other entries had to go, or the one before it differed.
+        """
+        is_full = len(self._entries) >= CAPACITY
+        if is_full:
+            self.drop(lambda _entry: True)
+        key = (entry.regime, entry.is_secure, entry.asid, entry.size, entry.address >> entry.size)
+        before = self._entries.get(key)
+        self._entries[key] = entry
+        if entry.size not in self._sizes:
+            self._sizes = tuple(sorted((*self._sizes, entry.size)))
+        return is_full or (before is not None and not before.leaf.differs_in_state_only(entry.leaf))
+
+    def drop(self, is_covered: Callable[[Entry], bool]) -> None:
+        """Forget the entries that a TLB operation covers."""
+        covered = {key: entry for key, entry in self._entries.items() if is_covered(entry)}
+        for observe in tuple(self.observers):
+            observe(covered.values())
+        for key in covered:
+            del self._entries[key]
