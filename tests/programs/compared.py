@@ -36,6 +36,11 @@ def build_exceptions() -> Path:
     return _build("exceptions.elf")
 
 
+def build_translation() -> Path:
+    """The ELF file that translates addresses and uses the MMU, starting at EL1, EL2 or EL3."""
+    return _build("translation.elf")
+
+
 def build_pauth() -> Path:
     """The ELF file that prints pointer authentication codes. It starts at EL1."""
     return _build("pauth.elf")

@@ -10,7 +10,7 @@ from aarch64.machine import Machine
 from aarch64.stop import StopReason
 from tests.oracles.qemu import QemuResult
 
-CYCLES = 5_000_000
+CYCLES = 8_000_000
 """More than any of the programs needs."""
 
 
