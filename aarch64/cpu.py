@@ -72,7 +72,7 @@ class Wait(Enum):
     EVENT = "wfe"
 
 
-_NORMAL = Access.NORMAL
+_NORMAL, _UNPRIVILEGED = Access.NORMAL, Access.UNPRIVILEGED
 _JUMPS_TO_CALLS = (16, 17)
 """Registers by which a jump may lead to where calls may: those of procedure linkage veneers (IP0, IP1)."""
 
@@ -120,10 +120,10 @@ class Cpu:
     exception_observers: list[Callable[[Taken], None]] = attrs.field(factory=list)
     store_log: list[tuple[int, int, int]] | None = None
     tlb: Tlb = attrs.field(factory=Tlb)
+    _page_maps: PageMaps = attrs.field(default=attrs.Factory(lambda cpu: PageMaps.of(cpu.memory), takes_self=True))
     page_map: PageMap = attrs.field(factory=PageMap)
     read_pages: Pages = attrs.field(factory=dict)
     write_pages: Pages = attrs.field(factory=dict)
-    _page_maps: PageMaps = attrs.field(factory=PageMaps)
 
     def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
         """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
@@ -255,14 +255,14 @@ class Cpu:
     def load(self, address: Bits, size: int, access: Access = _NORMAL) -> Bits:
         """`size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
         page = self.read_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or access is not _NORMAL:
+        if page is None or address & (size - 1) or size == 16 or access is _UNPRIVILEGED:
             return data_path.load(self, address, size, access)
         return page.views[size][(address & PAGE_OFFSET) // size]
 
     def store(self, address: Bits, size: int, value: Bits, access: Access = _NORMAL) -> None:
         """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
         page = self.write_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or access is not _NORMAL:
+        if page is None or address & (size - 1) or size == 16 or access is _UNPRIVILEGED:
             data_path.store(self, address, size, value, access)
         else:
             page.views[size][(address & PAGE_OFFSET) // size] = value
@@ -295,7 +295,12 @@ class Cpu:
 
     def load_exclusive(self, address: Bits, size: int) -> Bits:
         """Load `size` bytes (1 to 16) and mark the location for exclusive access."""
-        value, physical = data_path.load_exclusive(self, address, size)
+        page = self.read_pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or size == 16:
+            value, physical = data_path.load_exclusive(self, address, size)
+        else:
+            offset = address & PAGE_OFFSET
+            value, physical = page.views[size][offset // size], page.address + offset
         self.exclusive = physical, size
         return value
 
@@ -304,7 +309,11 @@ class Cpu:
 
         The mark is for a physical address and a size, both of which must agree; other stores by this PE leave it.
         """
-        physical = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
+        page = self.write_pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1):
+            physical = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
+        else:
+            physical = page.address + (address & PAGE_OFFSET)
         passes = self.exclusive == (physical, size)
         if passes:
             self.store(address, size, value, Access.EXCLUSIVE)
@@ -324,7 +333,16 @@ class Cpu:
         return self._modify(address, size, lambda old: new if old == expected else None)
 
     def _modify(self, address: int, size: int, operation: Callable[[int], int | None]) -> int:
-        old, new = data_path.modify(self, address, size, operation)
+        """One access that reads, and writes what `operation` makes of that unless it is None."""
+        page = self.write_pages.get(address >> PAGE_SHIFT)
+        if page is None or address & (size - 1) or size == 16:
+            old, new = data_path.modify(self, address, size, operation)
+        else:
+            view, index = page.views[size], (address & PAGE_OFFSET) // size
+            old = view[index]
+            new = operation(old)
+            if new is not None:
+                view[index] = new
         if self.store_log is not None and new is not None:
             self.store_log.append((address, size, new))
         return old

@@ -42,14 +42,16 @@ class Device(Protocol):
 
 
 class Page:
-    """4 KiB of RAM: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8.
+    """4 KiB of RAM at a physical `address`: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8.
 
     Once in a memory's `pages` it stays there, whatever is restored, so whoever finds it may keep it.
     """
 
-    __slots__ = ("data", "views")
+    __slots__ = ("address", "data", "views")
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
+        """A page of zeros, `number` being its address in units of 4 KiB."""
+        self.address = number << PAGE_SHIFT
         self.data = bytearray(PAGE_SIZE)
         view = memoryview(self.data)
         none = view[:0]
@@ -102,7 +104,7 @@ class Memory:
         """The RAM page that holds a physical address, made if need be; None outside RAM."""
         found = self.pages.get(address >> PAGE_SHIFT)
         if found is None and self.is_ram(address):
-            found = self.pages[address >> PAGE_SHIFT] = Page()
+            found = self.pages[address >> PAGE_SHIFT] = Page(address >> PAGE_SHIFT)
         return found
 
     def _device(self, address: int) -> _Mapping:
@@ -173,6 +175,6 @@ class Memory:
     def restore(self, saved: dict[int, bytes]) -> None:
         """Return RAM to what `save` gave."""
         for number in saved.keys() - self.pages.keys():
-            self.pages[number] = Page()
+            self.pages[number] = Page(number)
         for number, page in self.pages.items():
             page.data[:] = saved.get(number, _ZEROS)

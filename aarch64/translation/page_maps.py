@@ -18,7 +18,7 @@ from aarch64.translation.parameters import Regime, is_enabled, regime_of
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
-    from aarch64.memory import Page
+    from aarch64.memory import Memory, Page
     from aarch64.translation.request import Request
     from aarch64.translation.translate import Translation
 
@@ -73,16 +73,21 @@ def context_of(cpu: Cpu) -> Context | None:
 
 @attrs.define(eq=False)
 class PageMaps:
-    """The page maps of one CPU, by context."""
+    """The page maps of one CPU, by context; `physical` is that of a regime that does not translate."""
 
+    physical: PageMap
     _maps: dict[Context, PageMap] = attrs.field(factory=dict)
+
+    @classmethod
+    def of(cls, memory: Memory) -> PageMaps:
+        """The page maps of a CPU with this memory."""
+        return cls(PageMap(memory.pages, memory.pages, memory.pages))
 
     def select(self, cpu: Cpu) -> PageMap:
         """The map of the context that the CPU is in."""
         context = context_of(cpu)
         if context is None:
-            pages = cpu.memory.pages
-            return PageMap(pages, pages, pages)
+            return self.physical
         found = self._maps.get(context)
         if found is None:
             if len(self._maps) >= _CONTEXTS:

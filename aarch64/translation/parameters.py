@@ -50,9 +50,12 @@ class Regime(IntEnum):
         return self is Regime.EL10
 
 
+_BY_LEVEL = (Regime.EL10, Regime.EL10, Regime.EL2, Regime.EL3)
+
+
 def regime_of(el: int) -> Regime:
     """TranslationRegime: the one that accesses from level 0 to 3 go through."""
-    return Regime(el or 1)
+    return _BY_LEVEL[el]
 
 
 @attrs.frozen
@@ -256,6 +259,8 @@ def ignores_top_byte(cpu: Cpu, regime: Regime, address: int, *, is_fetch: bool =
 
 def strip_tag(cpu: Cpu, address: int, *, is_fetch: bool = False) -> int:
     """`address` with its top byte made a copy of bit 55 (zero at EL2 and EL3) where the current level ignores it."""
+    if not address >> 55:
+        return address
     regime = regime_of(cpu.pstate.el)
     if not ignores_top_byte(cpu, regime, address, is_fetch=is_fetch):
         return address
