@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
 
     from aarch64.lines import Line
+    from aarch64.translation.tlb import Entry
 
 
 @unique
@@ -92,7 +93,7 @@ class Cpu:
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
     which something other than the next instruction may have to happen. `store_log`, if there is one, is told each
     store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_pages` and
-    `write_pages` are its maps for data.
+    `write_pages` are its maps for data. `tlb_observers` are told of entries that the TLB is about to drop.
     """
 
     memory: Memory
@@ -120,6 +121,7 @@ class Cpu:
     exception_observers: list[Callable[[Taken], None]] = attrs.field(factory=list)
     store_log: list[tuple[int, int, int]] | None = None
     tlb: Tlb = attrs.field(factory=Tlb)
+    tlb_observers: list[Callable[[Iterable[Entry]], None]] = attrs.field(factory=list)
     _page_maps: PageMaps = attrs.field(default=attrs.Factory(lambda cpu: PageMaps.of(cpu.memory), takes_self=True))
     page_map: PageMap = attrs.field(factory=PageMap)
     read_pages: Pages = attrs.field(factory=dict)
@@ -184,8 +186,16 @@ class Cpu:
         self.read_pages, self.write_pages = self.page_map.reads, self.page_map.writes
         self.request_attention()
 
+    def drop_translations(self, entries: Iterable[Entry]) -> None:
+        """Take entries out of the TLB, having told those who watch it."""
+        gone = tuple(entries)
+        for observe in tuple(self.tlb_observers):
+            observe(gone)
+        self.tlb.drop(gone)
+        self.forget_page_maps()
+
     def forget_page_maps(self) -> None:
-        """To be called when translations that were found may no longer hold: the TLB has dropped something."""
+        """To be called when translations that were found may no longer hold."""
         self._page_maps.forget()
         self.context_changed()
 

@@ -32,6 +32,7 @@ WIRING = frozenset(
         "read_pages",
         "write_pages",
         "_page_maps",
+        "tlb_observers",
         "_operations",
         "_code_address",
         "_code",

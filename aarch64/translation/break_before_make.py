@@ -63,7 +63,7 @@ class BreakBeforeMake:
         self._cpu = cpu
         self._seen: set[tuple[Entry, Leaf]] = set()
         self.violations: list[Violation] = []
-        cpu.tlb.observers.append(self.check)
+        cpu.tlb_observers.append(self.check)
 
     def check(self, entries: Iterable[Entry] | None = None) -> None:
         """Compare entries, by default all of them, with the tables as they are."""

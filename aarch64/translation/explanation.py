@@ -180,7 +180,10 @@ def _arrival(result: Translation) -> str:
         facts.append(_SHAREABILITIES[result.shareability])
     if result.is_secure:
         facts.append("Secure")
-    return ", ".join(facts)
+    text = ", ".join(facts)
+    if result.leaf is None or result.attribute == result.leaf.attribute:
+        return text
+    return f"{text}: SCTLR_EL{result.parameters.regime:d}.C (bit 2) is clear"
 
 
 @unique

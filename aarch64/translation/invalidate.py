@@ -57,8 +57,7 @@ def invalidation(name: str) -> Callable[[Cpu, int], None] | None:
                 and (span is None or _is_within(entry, span))
             )
 
-        cpu.tlb.drop(is_covered)
-        cpu.forget_page_maps()
+        cpu.drop_translations(filter(is_covered, cpu.tlb))
 
     return action
 

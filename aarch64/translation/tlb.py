@@ -13,7 +13,7 @@ import attrs
 from aarch64.bits import mask
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from aarch64.translation.parameters import Parameters, Regime
     from aarch64.translation.walk import Leaf
@@ -67,6 +67,10 @@ _Key = tuple["Regime", bool, int | None, int, int]
 """What an entry is found by: regime, security state, ASID, size, and the address's bits above the size."""
 
 
+def _key_of(entry: Entry) -> _Key:
+    return entry.regime, entry.is_secure, entry.asid, entry.size, entry.address >> entry.size
+
+
 def without_tag(address: int) -> int:
     """The bits of an address by which entries are found."""
     return address & mask(_INPUT_BITS)
@@ -78,8 +82,6 @@ class Tlb:
     def __init__(self) -> None:
         self._entries: dict[_Key, Entry] = {}
         self._sizes: tuple[int, ...] = ()
-        self.observers: list[Callable[[Iterable[Entry]], None]] = []
-        """Told of entries that are about to be dropped."""
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries.values()))
@@ -93,7 +95,7 @@ class Tlb:
     __hash__ = None  # type: ignore[assignment]  # its content changes
 
     def __deepcopy__(self, _memo: object) -> Tlb:
-        """Entries are values: a copy shares them. Who observes is not copied."""
+        """Entries are values: a copy shares them."""
         copy = Tlb()
         copy._entries = dict(self._entries)
         copy._sizes = self._sizes
@@ -109,26 +111,21 @@ class Tlb:
                     return entry
         return None
 
-    def keep(self, entry: Entry) -> bool:
-        """Add an entry, in place of one for the same addresses.
+    @property
+    def is_full(self) -> bool:
+        """Whether some have to be dropped before another one is kept."""
+        return len(self._entries) >= CAPACITY
 
-        Returns:
-            Whether what was known before may no longer be so: other entries had to go, or the one before it differed.
-        """
-        is_full = len(self._entries) >= CAPACITY
-        if is_full:
-            self.drop(lambda _entry: True)
-        key = (entry.regime, entry.is_secure, entry.asid, entry.size, entry.address >> entry.size)
+    def keep(self, entry: Entry) -> bool:
+        """Add an entry, in place of one for the same addresses; whether that one said something else."""
+        key = _key_of(entry)
         before = self._entries.get(key)
         self._entries[key] = entry
         if entry.size not in self._sizes:
             self._sizes = tuple(sorted((*self._sizes, entry.size)))
-        return is_full or (before is not None and not before.leaf.differs_in_state_only(entry.leaf))
+        return before is not None and not before.leaf.differs_in_state_only(entry.leaf)
 
-    def drop(self, is_covered: Callable[[Entry], bool]) -> None:
-        """Forget the entries that a TLB operation covers."""
-        covered = {key: entry for key, entry in self._entries.items() if is_covered(entry)}
-        for observe in tuple(self.observers):
-            observe(covered.values())
-        for key in covered:
-            del self._entries[key]
+    def drop(self, entries: Iterable[Entry]) -> None:
+        """Forget these entries."""
+        for entry in entries:
+            self._entries.pop(_key_of(entry), None)

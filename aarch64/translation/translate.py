@@ -230,6 +230,8 @@ def _keep(cpu: Cpu, address: int, leaf: Leaf, found: Parameters) -> None:
     """Put a block or page into the TLB; its access flag is set."""
     asid = None if leaf.is_global else current_asid(cpu)
     start = without_tag(address) & ~mask(leaf.size)
+    if cpu.tlb.is_full:
+        cpu.drop_translations(cpu.tlb)
     if cpu.tlb.keep(Entry(found, is_secure(cpu, found.regime), asid, start, leaf)):
         cpu.forget_page_maps()
 

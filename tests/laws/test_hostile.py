@@ -15,9 +15,11 @@ from aarch64.image import Image, Segment
 from aarch64.loader import load_program
 from aarch64.machine import Machine
 from tests.programs.examples import PROGRAMS
+from tests.translation.paging import HA, HD, Space
 
 RAM = 0x40000000
 RANDOM_PROGRAMS = 20_000
+TRANSLATED_PROGRAMS = 4_000
 CYCLES = 500
 WORDS = 64
 MUTATED_FILES = 2_000
@@ -59,7 +61,24 @@ def vectors(level: int) -> Segment:
 HANDLERS = {level: vectors(level) for level in (1, 2, 3)}
 
 
-def run_bounded(program: bytes, el: int, max_el: int, *, has_handlers: bool) -> int:
+TABLES = RAM + 0x18000
+"""Within the reach of the programs, which may ruin them."""
+
+
+def switch_translation_on(machine: Machine) -> None:
+    """Map RAM as it is in one block, and the tables again in pages; half of the registers point at descriptors."""
+    cpu = machine.cpu
+    space = Space(cpu, iter(range(TABLES, TABLES + 0x8000, 0x1000)), cpu.pstate.el or 1)
+    is_user = cpu.pstate.el == 0
+    space.map(RAM, RAM, level=2, el0=is_user, ng=True)
+    for page in range(TABLES, TABLES + 0x8000, 0x1000):
+        space.map(page + (1 << 30), page, el0=is_user, ng=True, dbm=True, af=False)
+    space.use(tcr=HA[space.regime] | HD[space.regime])
+    for number in range(0, 31, 2):
+        cpu.gpr[number] = space.descriptor_address(RAM, 2) + 8 * number
+
+
+def run_bounded(program: bytes, el: int, max_el: int, *, has_handlers: bool, is_translated: bool = False) -> int:
     """Run for a bounded number of cycles; the machine must say why it stopped, and count exactly. Gives the cycles."""
     machine = Machine(el=el, max_el=max_el)
     handlers = HANDLERS.values() if has_handlers else ()
@@ -68,6 +87,8 @@ def run_bounded(program: bytes, el: int, max_el: int, *, has_handlers: bool) -> 
         machine.cpu.gpr[number] = RAM + 0x1000 * number
     for level, segment in HANDLERS.items():
         machine.cpu.sysregs[f"VBAR_EL{level}"] = segment.address
+    if is_translated:
+        switch_translation_on(machine)
     stop = machine.run(max_cycles=CYCLES)
     assert stop.reason in type(stop.reason)
     assert machine.cpu.cycles <= CYCLES
@@ -85,6 +106,18 @@ def test_random_words_never_break_the_machine(shard: int) -> None:
         el = source.randint(0, max_el)
         cycles += run_bounded(random_words(source), el, max_el, has_handlers=number % 4 > 0)
     assert cycles > CYCLES * RANDOM_PROGRAMS // SHARDS // 4, "most programs should live long"
+
+
+@pytest.mark.parametrize("shard", range(SHARDS))
+def test_random_words_never_break_a_machine_that_translates(shard: int) -> None:
+    source = random.Random(2000 + shard)
+    cycles = 0
+    for number in range(TRANSLATED_PROGRAMS // SHARDS):
+        max_el = source.randint(1, 3)
+        el = source.randint(0, max_el)
+        has_handlers = number % 4 > 0
+        cycles += run_bounded(random_words(source), el, max_el, has_handlers=has_handlers, is_translated=True)
+    assert cycles > CYCLES * TRANSLATED_PROGRAMS // SHARDS // 4, "most programs should live long"
 
 
 def mutated(content: bytes, source: random.Random) -> bytes:
