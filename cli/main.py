@@ -131,12 +131,12 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
-        "a64 run hello.s              run a program: ELF, assembly source or raw image",
-        "a64 walk kernel.elf 0x80000000  how an address is translated",
-        "a64 disasm program.elf       its code as text, with addresses and symbols",
-        "a64 decode 0x8b020c20        one instruction word, field by field",
-        "a64 asm 'add x0, x1, x2'     the word of an instruction",
-        "a64 isa 'LDR*'               which instructions there are, and which are implemented",
+        "a64 run hello.s                run a program: ELF, assembly source or raw image",
+        "a64 walk kernel.elf 0x80000000 how an address is translated",
+        "a64 disasm program.elf         its code as text, with addresses and symbols",
+        "a64 decode 0x8b020c20          one instruction word, field by field",
+        "a64 asm 'add x0, x1, x2'       the word of an instruction",
+        "a64 isa 'LDR*'                 which instructions there are, and which are implemented",
     ),
 )
 @click.option(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, TextIO
 
 from aarch64.bits import signed
+from cli import console
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +66,33 @@ def as_text(machine: Machine, width: int) -> str:
     lines.append(f" pc {machine.locate(cpu.pc)}  {cpu.pstate.mode} {cpu.pstate.flag_letters} {cpu.pstate.mask_letters}")
     lines.append(f"{cpu.cycles} cycles, {cpu.retired} instructions retired")
     return "\n".join(lines)
+
+
+_DESCRIPTOR = re.compile(r"level \d  ")
+_INSIDE_A_FACT = re.compile(r"(?<=[^, ]) (?! )")
+_GLUE = "\N{NO-BREAK SPACE}"
+
+
+def fitted(text: str, stream: TextIO, indent: str = "") -> list[str]:
+    """A line as a stream can show it: on a terminal that is too narrow, cut, the rest indented; else as it is.
+
+    The line of a descriptor is cut between its facts only.
+    """
+    if not stream.isatty():
+        return [f"{indent}{text}"]
+    import textwrap  # noqa: PLC0415  (only a terminal pays for it)
+
+    level = _DESCRIPTOR.match(text)
+    hanging = indent + " " * (level.end() if level else 2)
+    lines = textwrap.wrap(
+        _INSIDE_A_FACT.sub(_GLUE, text) if level else text,
+        console.width(stream),
+        initial_indent=indent,
+        subsequent_indent=hanging,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def _pstate_fields(pstate: PState) -> dict[str, int]:

@@ -21,7 +21,7 @@ from cli.numbers import parse_count, parse_integer, parse_place
 from cli.watching import watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from aarch64.machine import Machine
     from aarch64.stop import Stop
@@ -35,6 +35,9 @@ _STATUSES = {
     StopReason.STUCK: 125,
     StopReason.INTERRUPTED: console.INTERRUPTED,
 }
+
+_VIOLATIONS_TOLD = 20
+"""How many violations of break-before-make are told on stderr."""
 
 
 @attrs.frozen
@@ -141,8 +144,8 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     host.flush()
     if host.failure is not None:
         raise host.failure
-    for violation in violations or ():
-        host.tell(f"a64: {violation} [noticed at cycle {violation.cycle}, pc {machine.locate(violation.pc)}]")
+    for line in _told(machine, violations or ()):
+        host.tell(line)
     if complaint := _complaint(machine, stop):
         host.tell(complaint)
     return status
@@ -154,6 +157,16 @@ def _violations(checker: BreakBeforeMake | None) -> list[Violation] | None:
         return None
     checker.check()
     return checker.violations
+
+
+def _told(machine: Machine, violations: Sequence[Violation]) -> Iterator[str]:
+    """What --check-bbm says on stderr."""
+    for item in violations[:_VIOLATIONS_TOLD]:
+        text = f"a64: {item} [noticed at cycle {item.cycle}, pc {machine.locate(item.pc)}]"
+        yield "\n".join(report.fitted(text, sys.stderr))
+    more = len(violations) - _VIOLATIONS_TOLD
+    if more > 0:
+        yield f"a64: break-before-make: {more} more: --json has them all"
 
 
 def _argument(machine: Machine, text: str) -> int:
@@ -239,7 +252,9 @@ def _complaint(machine: Machine, stop: Stop) -> str:
         case StopReason.MAX_CYCLES:
             return f"a64: --max-cycles is used up: {where}"
         case StopReason.UNSUPPORTED | StopReason.STUCK:
-            return "\n".join((f"a64: {stop.message} [{where}]", *(f"  {line}" for line in stop.details)))
+            message = report.fitted(f"a64: {stop.message} [{where}]", sys.stderr)
+            details = [line for item in stop.details for line in report.fitted(item, sys.stderr, "  ")]
+            return "\n".join((*message, *details))
         case StopReason.INTERRUPTED:
             return f"a64: interrupted\n{report.as_text(machine, console.width(sys.stderr))}"
     return ""

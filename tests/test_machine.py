@@ -18,6 +18,7 @@ from aarch64.image import Image, Segment
 from aarch64.lines import Line
 from aarch64.machine import RAM_BASE, CallError, Machine, MachineError
 from aarch64.stop import Stop, StopReason
+from aarch64.translation.permissions import Right
 
 EXIT = """
 exit:                               // the status in x0
@@ -610,3 +611,103 @@ def test_a_machine_that_has_not_run_can_be_reset():
     machine.reset()
     machine.run(until="again")
     assert 100 == machine.cpu.x(0)
+
+
+# --- addresses
+
+USER, TABLE, LAST = 0x8000_0000, 0x4001_0000, 0x4001_1000
+RENEWED = 0x60_0000_0000_0480
+"""UXN, PXN, the access flag, AP[2]: nobody but EL1 reads the page, and nobody writes to it."""
+MANAGED = 0x68_0000_0000_0080
+"""UXN, PXN, DBM, AP[2]: hardware sets the access flag and, at the first write, clears AP[2] (FEAT_HAFDBS)."""
+
+
+def translating(page, el=1):
+    """A machine at EL1 or EL0 with tables of 39 bits of address, and one page at USER; hardware keeps its flags."""
+    machine = make("_start: ldr x0, [x1]\nstr x0, [x1]\nb .\ndata: .quad 0", el=el, ram=1 << 20)
+    one, two = TABLE, TABLE + 0x2000
+    for address, value in (
+        (one + 8, RAM_BASE | 0x401 | 3 << 8),  # the first gigabyte of RAM, as it is
+        (one + 16, two | 3),
+        (two, LAST | 3),
+        (LAST, RAM_BASE | page | 3),
+    ):
+        machine.memory.write(address, 8, value)
+    cpu = machine.cpu
+    cpu.sysregs |= {"TTBR0_EL1": one, "TCR_EL1": 25 | 3 << 39, "MAIR_EL1": 0xFF, "SCTLR_EL1": 5}
+    cpu.context_changed()
+    cpu.set_x(1, USER)
+    return machine
+
+
+def test_translate_takes_an_address_or_a_symbol():
+    machine = translating(RENEWED)
+    data = machine.resolve("data")
+    assert (RAM_BASE + 0x123, data) == (
+        machine.translate(USER + 0x123).physical,
+        machine.translate("data").physical,
+    )
+    assert f"read from EL1 at {data:#x}" == machine.translate("data").lines()[0]
+
+
+@pytest.mark.parametrize(
+    ("right", "el", "reason"),
+    [
+        (Right.READ, None, None),
+        (Right.WRITE, None, "EL1 may not write: AP[2] (bit 7) is set"),
+        (Right.EXECUTE, None, "EL1 may not execute: PXN (bit 53) is set"),
+        (Right.EXECUTE, 0, "EL0 may not execute: UXN (bit 54) is set"),
+        (Right.READ, 0, "EL0 may not read: AP[1] (bit 6) is clear"),
+    ],
+)
+def test_translate_is_for_an_access_from_a_level(right, el, reason):
+    found = translating(RENEWED).translate(USER, right, el=el)
+    assert (RAM_BASE if reason is None else None) == found.physical
+    assert reason is None or found.lines()[-1] == f"permission fault, level 3: {reason}"
+
+
+def test_translate_is_by_default_for_the_level_the_machine_is_at():
+    found = translating(RENEWED, el=0).translate(USER)
+    assert ("read from EL0", 0b001111) == (found.access, found.fault_status)
+
+
+@pytest.mark.parametrize("el", [-1, 2, 3, 4])
+def test_translate_for_a_level_that_is_not_there(el):
+    with pytest.raises(MachineError, match=rf"the machine has no EL{el}: its highest level is EL1"):
+        translating(RENEWED).translate(USER, el=el)
+
+
+def test_translate_of_an_unknown_symbol():
+    with pytest.raises(MachineError, match="no symbol 'nowhere'"):
+        translating(RENEWED).translate("nowhere")
+
+
+def test_other_regimes_can_be_asked_for_from_below():
+    machine = make("nop", el=1, max_el=3)
+    assert ["EL2, the MMU is off: SCTLR_EL2.M (bit 0) is clear"] == machine.translate(0, el=2).lines()[1:2]
+
+
+@pytest.mark.parametrize("cycles", [0, 1])
+@pytest.mark.parametrize("right", Right)
+@pytest.mark.parametrize("el", [0, 1])
+def test_asking_changes_nothing(cycles, right, el):
+    """Neither registers, nor the TLB, nor the descriptor that an access would update."""
+    machine = translating(MANAGED)
+    machine.run(max_cycles=cycles)
+    before, tlb = machine.snapshot(), tuple(machine.cpu.tlb)
+    for address in (USER, USER + 0x1000, RAM_BASE, 1 << 40):
+        machine.translate(address, right, el=el)
+    assert before == machine.snapshot()
+    assert tlb == tuple(machine.cpu.tlb)
+    descriptor = machine.memory.read(LAST, 8)
+    assert bool(cycles) == bool(descriptor & 1 << 10)
+
+
+def test_the_access_does_what_the_answer_says():
+    machine = translating(MANAGED)
+    for right in (Right.READ, Right.WRITE):
+        update = machine.translate(USER, right).outcome.update
+        assert update not in (None, machine.memory.read(LAST, 8))
+        machine.run(max_cycles=1)
+        assert update == machine.memory.read(LAST, 8)
+        assert machine.translate(USER, right).outcome.update is None

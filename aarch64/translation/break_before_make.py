@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import mask
+from aarch64.translation import attributes
 from aarch64.translation.descriptors import base_rights
 from aarch64.translation.parameters import is_enabled, table_register
 from aarch64.translation.walk import Leaf, walk
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 
 _LARGEST_COMPARED = 1 << 21
+_MOST_VIOLATIONS = 1000
+"""After so many the checker rests, so that a guest cannot make its host keep more."""
 
 
 @attrs.frozen
@@ -68,7 +71,7 @@ class BreakBeforeMake:
     def check(self, entries: Iterable[Entry] | None = None) -> None:
         """Compare entries, by default all of them, with the tables as they are."""
         for entry in self._cpu.tlb if entries is None else entries:
-            if is_enabled(self._cpu, entry.regime):
+            if len(self.violations) < _MOST_VIOLATIONS and is_enabled(self._cpu, entry.regime):
                 self._check(entry)
 
     def _check(self, entry: Entry) -> None:
@@ -83,7 +86,7 @@ class BreakBeforeMake:
 
 def _walk_again(cpu: Cpu, entry: Entry) -> object:
     """What a walk from the same first table finds now."""
-    table = entry.leaf.steps[0].address & ~mask(entry.parameters.granule)
+    table = entry.leaf.steps[0].address & ~mask(entry.parameters.first_table_bits)
     parameters = attrs.evolve(entry.parameters, disables_walks=False)
     return walk(cpu.memory, parameters, table, entry.address, is_secure=entry.is_secure)
 
@@ -97,7 +100,7 @@ def _changes(cpu: Cpu, entry: Entry, now: Leaf) -> Iterator[str]:
     if old.output != output and _can_tell_apart(cpu, entry, now, output):
         yield f"output address {old.output:#x} to {output:#x}"
     if old.attribute != now.attribute:
-        yield f"memory type {old.attribute:#04x} to {now.attribute:#04x}"
+        yield f"memory type {attributes.describe(old.attribute)} to {attributes.describe(now.attribute)}"
     if old.is_global != now.is_global:
         yield "global to non-global" if old.is_global else "non-global to global"
 

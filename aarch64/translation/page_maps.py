@@ -44,7 +44,8 @@ class PageMap:
         pages = self.fetches if request.is_fetch else self.writes if request.writes else self.reads
         if len(pages) >= _PAGES:
             pages.clear()
-            self.guarded.clear()
+            if request.is_fetch:
+                self.guarded.clear()
         pages[number] = page
         if request.is_fetch and translation.is_guarded:
             self.guarded.add(number)

@@ -149,6 +149,11 @@ class Parameters:
         """TranslationSize: log2 of the bytes that one descriptor of a level maps."""
         return self.granule + (3 - level) * self.stride
 
+    @property
+    def first_table_bits(self) -> int:
+        """log2 of the bytes of the table that a walk begins with, which is aligned to its size."""
+        return self.address_bits - self.size_at(self.start_level) + 3
+
     def contains(self, address: int, *, is_fetch: bool) -> bool:
         """Whether a 64-bit address is within the range (AArch64_VAIsOutOfRange)."""
         ignored = self.ignores_top_of_code if is_fetch else self.ignores_top

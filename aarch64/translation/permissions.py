@@ -104,11 +104,11 @@ def _against_data(cpu: Cpu, leaf: Leaf, request: Request, found: Parameters, rig
     if not request.el:
         if not leaf.descriptor & AP_EL0:
             yield "AP[1] (bit 6) is clear"
-        yield from _tables_with(leaf, AP_TABLE_NO_EL0, "APTable[0] (bit 61)")
+        yield from _tables_with(leaf, found, AP_TABLE_NO_EL0, "APTable[0] (bit 61)")
     if right is Right.WRITE:
         if is_read_only(leaf.descriptor, found):
             yield "AP[2] (bit 7) is set"
-        yield from _tables_with(leaf, AP_TABLE_READ_ONLY, "APTable[1] (bit 62)")
+        yield from _tables_with(leaf, found, AP_TABLE_READ_ONLY, "APTable[1] (bit 62)")
 
 
 def _against_execution(cpu: Cpu, leaf: Leaf, request: Request, found: Parameters) -> Iterator[str]:
@@ -122,9 +122,9 @@ def _against_execution(cpu: Cpu, leaf: Leaf, request: Request, found: Parameters
         never, table, names = (UXN, UXN_TABLE, (f"{prefix}XN (bit 54)", f"{prefix}XNTable (bit 60)"))
     if leaf.descriptor & never:
         yield f"{names[0]} is set"
-    yield from _tables_with(leaf, table, names[1])
+    yield from _tables_with(leaf, found, table, names[1])
     if is_privileged and unprivileged.write:
-        yield "EL0 may write to the page"
+        yield "EL0 may write to the page (AP[2:1], bits 7:6, are 0b01)"
     allowed = privileged if request.el else unprivileged
     if found.wxn and allowed.write:
         yield f"SCTLR_EL{found.regime:d}.WXN is set, and the page can be written to"
@@ -132,7 +132,7 @@ def _against_execution(cpu: Cpu, leaf: Leaf, request: Request, found: Parameters
         yield "SCR_EL3.SIF is set, and the page is in Non-secure memory"
 
 
-def _tables_with(leaf: Leaf, bit: int, name: str) -> Iterator[str]:
-    for step in leaf.steps:
+def _tables_with(leaf: Leaf, found: Parameters, bit: int, name: str) -> Iterator[str]:
+    for step in () if found.disables_hierarchy else leaf.steps:
         if step.kind is Kind.TABLE and step.descriptor is not None and step.descriptor & bit:
             yield f"{name} of the level {step.level} table is set"

@@ -117,13 +117,39 @@ class Tlb:
         return len(self._entries) >= CAPACITY
 
     def keep(self, entry: Entry) -> bool:
-        """Add an entry, in place of one for the same addresses; whether that one said something else."""
+        """Add an entry, in place of one for the same addresses.
+
+        Returns:
+            Whether an address that others were known for may lead elsewhere now.
+        """
         key = _key_of(entry)
         before = self._entries.get(key)
+        changes = before is not None and not before.leaf.differs_in_state_only(entry.leaf)
+        overlaps = before is None and self._has_overlapping(entry)
         self._entries[key] = entry
         if entry.size not in self._sizes:
             self._sizes = tuple(sorted((*self._sizes, entry.size)))
-        return before is not None and not before.leaf.differs_in_state_only(entry.leaf)
+        return changes or overlaps
+
+    def _has_overlapping(self, entry: Entry) -> bool:
+        """Whether there is another entry for some of its addresses, of another size or for another address space.
+
+        Software that breaks before it makes never has such entries.
+        """
+        spaces = {item.asid for item in self._entries.values()} if entry.asid is None else {entry.asid, None}
+        for size in self._sizes:
+            if size < entry.size:
+                if any(item.size == size and self._concerns(item, entry) for item in self._entries.values()):
+                    return True
+            elif any((*_key_of(entry)[:2], space, size, entry.address >> size) in self._entries for space in spaces):
+                return True
+        return False
+
+    @staticmethod
+    def _concerns(item: Entry, entry: Entry) -> bool:
+        is_same_space = item.asid == entry.asid or None in (item.asid, entry.asid)
+        is_same_regime = (item.regime, item.is_secure) == (entry.regime, entry.is_secure)
+        return is_same_space and is_same_regime and item.overlaps(entry.address, entry.end)
 
     def drop(self, entries: Iterable[Entry]) -> None:
         """Forget these entries."""

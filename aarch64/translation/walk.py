@@ -134,9 +134,8 @@ def walk(memory: Memory, parameters: Parameters, table_base: int, address: int, 
 
 
 def _first_table(parameters: Parameters, table_base: int) -> int:
-    """AArch64_S1TTBaseAddress: a table is aligned to its size."""
-    entries = parameters.address_bits - parameters.size_at(parameters.start_level)
-    return table_base & mask(48) & ~1 & ~mask(entries + 3)
+    """AArch64_S1TTBaseAddress: the field BADDR, of which the table's alignment leaves the upper bits."""
+    return table_base & mask(48) & ~1 & ~mask(parameters.first_table_bits)
 
 
 def _read(memory: Memory, address: int, level: int, granule: int) -> Step:

@@ -1,5 +1,6 @@
 """`a64 run` end to end: each test is a process of its own, as a user would start it."""
 
+import io
 import json
 import os
 import pty
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from cli import report
 from tests.programs.examples import load_examples
 
 ROOT = Path(__file__).parents[2]
@@ -486,6 +488,145 @@ def test_how_input_arrives_does_not_matter(a64, program):
         assert state == json.loads(slow.communicate(timeout=60)[0])
 
 
+# --- address translation
+
+TRANSLATING = """
+_start: adr     x0, root
+        msr     TTBR0_EL1, x0
+        mov     x1, #25                     // T0SZ: 39 bits of address; 4KB granule
+        msr     TCR_EL1, x1
+        mov     x1, #0xff                   // AttrIndx 0: Normal
+        msr     MAIR_EL1, x1
+        ldr     x2, =0x80000000
+        mov     x1, #0x1005                 // M, C, I
+        msr     SCTLR_EL1, x1
+        isb
+        {}
+        ldr     w0, =0x84000008             // SYSTEM_OFF
+        hvc     #0
+        .balign 4096
+root:   .quad   0, 0x40000701               // level 1: nothing, and RAM
+        .quad   0x40000781                  // RAM again, read-only
+        .quad   0x10000701                  // nothing that answers
+        .space  4096 - 32
+"""
+CONTROLS = "  EL1&0, TTBR0_EL1, 4KB granule, 39-bit addresses (T0SZ 25), 32-bit output"
+FACTS = "Normal, Write-Back read/write-allocate, inner shareable"
+
+
+@pytest.mark.parametrize(
+    ("instruction", "message", "walk"),
+    [
+        (
+            "str x1, [x2]",
+            "data abort, write, permission fault, level 1 at 0x80000000 from 0x40000028",
+            [
+                CONTROLS,
+                f"  level 1  [0x40001010] 0x0000000040000781  block at 0x40000000, EL1 r-x, EL0 --x, {FACTS}",
+                "  permission fault, level 1: EL1 may not write: AP[2] (bit 7) is set",
+            ],
+        ),
+        (
+            "br xzr",
+            "instruction abort, translation fault, level 1 at 0x0 from 0x0",
+            [
+                CONTROLS,
+                "  level 1  [0x40001000] 0x0000000000000000  invalid",
+                "  translation fault, level 1: bit 0 of the descriptor is clear: it is invalid",
+            ],
+        ),
+        (
+            "add x2, x2, #1, lsl #12\n ldr x1, [x2, x2]",
+            "data abort, read, translation fault, level 1 at 0x100002000 from 0x4000002c",
+            [
+                CONTROLS,
+                "  level 1  [0x40001020] 0x0000000000000000  invalid",
+                "  translation fault, level 1: bit 0 of the descriptor is clear: it is invalid",
+            ],
+        ),
+        (
+            "mov x3, #0xd0000000\n ldr x1, [x3]",
+            "data abort, read, external abort at 0xd0000000 from 0x4000002c",
+            [
+                CONTROLS,
+                f"  level 1  [0x40001018] 0x0000000010000701  block at 0x0, EL1 rwx, EL0 --x, {FACTS}",
+                "  external abort: nothing answers at physical 0x10000000",
+            ],
+        ),
+    ],
+)
+def test_the_walk_is_told_of_an_abort_that_ends_the_run(a64, instruction, message, walk):
+    status, output, error = outcome(a64(TRANSLATING.format(instruction)))
+    first, *rest = error.splitlines()
+    assert (125, "", walk) == (status, output, rest)
+    assert first.startswith(f"a64: {message}")
+
+
+def test_the_walk_of_an_abort_in_json(a64):
+    state = registers(a64(TRANSLATING.format("str x1, [x2]"), "--json", "-"))
+    assert ("stuck", 125, 3) == (state["stop"], state["exit_status"], len(state["details"]))
+    assert state["details"][-1] == "permission fault, level 1: EL1 may not write: AP[2] (bit 7) is set"
+    assert "break_before_make" not in state
+
+
+def test_where_nothing_is_translated_there_is_no_walk(a64):
+    assert 1 == a64("ldr x1, [x0]").stderr.count(b"\n")
+
+
+USED = "ldr x4, ={}\n ldr x1, [x2]\n"
+"""A value for the descriptor of a page, which the TLB holds from now on."""
+BREAK = "str xzr, [x0, #16]\n dsb sy\n tlbi vmalle1\n dsb sy\n isb\n"
+MAKE = "str x4, [x0, #16]\n dsb sy\n"
+
+
+@pytest.mark.parametrize("noticed", ["", "tlbi vmalle1\n"])
+def test_check_bbm_tells_what_was_changed_without_break_before_make(a64, tmp_path, noticed):
+    done = a64(TRANSLATING.format(USED.format("0x80000f81") + MAKE + noticed), "--check-bbm", "--json", "state")
+    cycle, pc = (14, 0x4000_0038) if noticed else (16, 0x4000_0040)
+    error = (
+        "a64: break-before-make: 0x80000000 (TTBR0_EL1): level 1 descriptor 0x40000781 at 0x40001010 became level 1 "
+        "descriptor 0x80000f81 at 0x40001010 while the TLB holds the old one (output address 0x40000000 to 0x80000000, "
+        "global to non-global): write an invalid descriptor and execute TLBI in between "
+        f"[noticed at cycle {cycle}, pc {pc:#x} (_start+{pc & 0xFF:#x})]\n"
+    )
+    assert (0, "", error) == outcome(done)
+    assert json.loads((tmp_path / "state").read_text())["break_before_make"] == [
+        {
+            "address": "0x80000000",
+            "asid": None,
+            "descriptor_address": "0x40001010",
+            "old": "0x40000781",
+            "new": "0x80000f81",
+            "changes": ["output address 0x40000000 to 0x80000000", "global to non-global"],
+            "noticed_cycle": cycle,
+            "noticed_pc": f"{pc:#x}",
+        }
+    ]
+
+
+def test_check_bbm_tells_only_the_first_of_many(a64, tmp_path):
+    change = f"ldr x1, [x2]\n eor x4, x4, #0x800\n add x4, x4, x5\n {MAKE} tlbi vmalle1\n dsb sy\n"  # nG
+    source = TRANSLATING.format("ldr x4, =0x40000781\n mov x5, #1 << 55\n" + change * 25)  # bit 55 is for software
+    done = a64(source, "--check-bbm", "--json", "state")
+    *lines, last = done.stderr.decode().splitlines()
+    found = json.loads((tmp_path / "state").read_text())["break_before_make"]
+    assert (25, 20, "a64: break-before-make: 5 more: --json has them all") == (len(found), len(lines), last)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        USED.format("0x80000f81") + BREAK + MAKE,
+        USED.format("0x40000701") + MAKE,  # other rights: allowed
+        USED.format("0") + MAKE,  # broken only
+        "ldr x4, =0x80000f81\n" + MAKE,  # not in the TLB
+    ],
+)
+def test_check_bbm_finds_nothing_where_nothing_is_wrong(a64, change):
+    done = a64(TRANSLATING.format(change), "--check-bbm", "--json", "-")
+    assert (0, b"", []) == (done.returncode, done.stderr, registers(done)["break_before_make"])
+
+
 # --- the host's streams
 
 FOREVER = f"""{START}
@@ -601,6 +742,34 @@ def test_ctrl_c_keeps_the_trace_so_far(program, tmp_path):
     lines = (tmp_path / "trace").read_text().splitlines()
     assert len(lines) > 100
     assert [str(cycle) for cycle in range(len(lines))] == [line.split()[0] for line in lines]
+
+
+class Screen(io.StringIO):
+    """A terminal to write to."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("translation fault, level 1: bit 0 of", ["  translation fault, level 1: bit 0 of"]),
+        (
+            "translation fault, level 1: bit 0 of the descriptor is clear",
+            ["  translation fault, level 1: bit 0 of the", "    descriptor is clear"],
+        ),
+        (
+            "level 1  [0x40001010] 0x0000000040000781  block at 0x40000000, EL1 r-x",
+            ["  level 1  [0x40001010] 0x0000000040000781", "           block at 0x40000000, EL1 r-x"],
+        ),
+        ("level 1  [0x40001010] nothing answers", ["  level 1  [0x40001010] nothing answers"]),
+    ],
+)
+def test_what_is_told_of_a_walk_fits_a_terminal_and_is_whole_elsewhere(monkeypatch, text, lines):
+    monkeypatch.setenv("COLUMNS", "45")
+    assert lines == report.fitted(text, Screen(), "  ")
+    assert [f"  {text}"] == report.fitted(text, io.StringIO(), "  ")
 
 
 @pytest.fixture
