@@ -100,7 +100,8 @@ def _changes(cpu: Cpu, entry: Entry, now: Leaf) -> Iterator[str]:
     if old.output != output and _can_tell_apart(cpu, entry, now, output):
         yield f"output address {old.output:#x} to {output:#x}"
     if old.attribute != now.attribute:
-        yield f"memory type {attributes.describe(old.attribute)} to {attributes.describe(now.attribute)}"
+        types = [attributes.describe(leaf.attribute).replace(",", "") for leaf in (old, now)]
+        yield f"memory type {types[0]} to {types[1]}"
     if old.is_global != now.is_global:
         yield "global to non-global" if old.is_global else "non-global to global"
 
