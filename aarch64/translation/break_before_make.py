@@ -99,6 +99,8 @@ def _changes(cpu: Cpu, entry: Entry, now: Leaf) -> Iterator[str]:
     output = now.output | entry.address & mask(now.size)
     if old.output != output and _can_tell_apart(cpu, entry, now, output):
         yield f"output address {old.output:#x} to {output:#x}"
+    if old.is_secure != now.is_secure:
+        yield "Secure to Non-secure" if old.is_secure else "Non-secure to Secure"
     if old.attribute != now.attribute:
         types = [attributes.describe(leaf.attribute).replace(",", "") for leaf in (old, now)]
         yield f"memory type {types[0]} to {types[1]}"

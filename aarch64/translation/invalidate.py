@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import mask, sign_extend
-from aarch64.translation.parameters import Regime, asid_field, is_secure
+from aarch64.translation.parameters import Regime, asid_field, current_vmid, is_secure
 from aarch64.translation.tlb import Entry, without_tag
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def invalidation(name: str) -> Callable[[Cpu, int], None] | None:
     regime, by, is_range = Regime(int(found["el"])), found["by"], bool(found["range"])
 
     def action(cpu: Cpu, value: int) -> None:
-        secure = is_secure(cpu, regime)
+        secure, vmid = is_secure(cpu, regime), current_vmid(cpu, regime)
         asid = asid_field(cpu, value) if by in _WITH_ASID and regime.has_two_ranges else None
         span = None
         if by.startswith("va"):
@@ -53,6 +53,7 @@ def invalidation(name: str) -> Callable[[Cpu, int], None] | None:
             return (
                 entry.regime is regime
                 and entry.is_secure == secure
+                and (by == "all" or entry.vmid == vmid)
                 and _has_asid(entry, asid, keeps_global=by == "asid")
                 and (span is None or _is_within(entry, span))
             )
@@ -79,6 +80,7 @@ def _page(value: int) -> _Span:
     return _Span(start, start + (1 << 12))
 
 
+_WITH_BLOCKS_AT_LEVEL_1 = 12
 _GRANULES = {0b01: 12, 0b10: 14, 0b11: 16}
 
 
@@ -93,4 +95,6 @@ def _range(value: int, regime: Regime) -> _Span | None:
     start = without_tag(sign_extend(base, width)) if regime.has_two_ranges else base
     length = (number + 1) << 5 * scale + 1 + granule
     top = start + (-start % (1 << width - 1) or (1 << width - 1))
+    if level == 1 and granule != _WITH_BLOCKS_AT_LEVEL_1:
+        level = 0  # reserved there, and taken for no level in particular
     return _Span(start, min(start + length, top), level or None)

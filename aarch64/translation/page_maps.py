@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.memory import PAGE_SHIFT
-from aarch64.translation.parameters import Regime, is_enabled, regime_of
+from aarch64.translation.parameters import Regime, current_vmid, is_enabled, regime_of
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
@@ -69,7 +69,8 @@ def context_of(cpu: Cpu) -> Context | None:
     sctlr, tcr, mair, ttbr0 = _REGISTERS[regime]
     ttbr1 = sysregs["TTBR1_EL1"] if regime is Regime.EL10 else 0
     values = sysregs[sctlr], sysregs[tcr], sysregs[mair], sysregs[ttbr0], ttbr1
-    return (state.el, state.pan, sysregs["SCR_EL3"] if cpu.max_el == 3 else 0, *values)
+    scr = sysregs["SCR_EL3"] if cpu.max_el == 3 else 0
+    return (state.el, state.pan, scr, current_vmid(cpu, regime), *values)
 
 
 @attrs.define(eq=False)

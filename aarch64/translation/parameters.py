@@ -242,6 +242,11 @@ def table_register(parameters: Parameters) -> str:
     return f"TTBR{int(parameters.is_upper)}_EL{parameters.regime:d}"
 
 
+def current_vmid(cpu: Cpu, regime: Regime) -> int:
+    """VMID: the virtual machine whose translations are used, 8 bits; it counts even without stage 2."""
+    return cpu.sysregs["VTTBR_EL2"] >> 48 & 0xFF if regime is Regime.EL10 and cpu.el2_enabled else 0
+
+
 def current_asid(cpu: Cpu) -> int:
     """The ASID in use in the EL1&0 regime, 8 or 16 bits as TCR_EL1.AS says."""
     tcr = cpu.sysregs["TCR_EL1"]

@@ -32,6 +32,7 @@ class Entry:
     Attributes:
         parameters: what the control registers of its range said.
         is_secure: the security state that the regime belongs to.
+        vmid: the virtual machine it is for, in the EL1&0 regime; 0 elsewhere.
         asid: the address space it is for; None for all of them.
         address: the lowest address it maps, 56 bits.
         leaf: where it leads, and by which descriptors.
@@ -39,6 +40,7 @@ class Entry:
 
     parameters: Parameters
     is_secure: bool
+    vmid: int
     asid: int | None
     address: int
     leaf: Leaf
@@ -63,12 +65,12 @@ class Entry:
         return self.address < end and start < self.end
 
 
-_Key = tuple["Regime", bool, int | None, int, int]
-"""What an entry is found by: regime, security state, ASID, size, and the address's bits above the size."""
+_Key = tuple["Regime", bool, int, int | None, int, int]
+"""What an entry is found by: regime, security state, VMID, ASID, size, and the address's bits above the size."""
 
 
 def _key_of(entry: Entry) -> _Key:
-    return entry.regime, entry.is_secure, entry.asid, entry.size, entry.address >> entry.size
+    return entry.regime, entry.is_secure, entry.vmid, entry.asid, entry.size, entry.address >> entry.size
 
 
 def without_tag(address: int) -> int:
@@ -82,6 +84,7 @@ class Tlb:
     def __init__(self) -> None:
         self._entries: dict[_Key, Entry] = {}
         self._sizes: tuple[int, ...] = ()
+        self._spaces: set[int | None] = set()
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(tuple(self._entries.values()))
@@ -99,14 +102,15 @@ class Tlb:
         copy = Tlb()
         copy._entries = dict(self._entries)
         copy._sizes = self._sizes
+        copy._spaces = set(self._spaces)
         return copy
 
-    def find(self, regime: Regime, asid: int | None, address: int, *, is_secure: bool) -> Entry | None:
+    def find(self, regime: Regime, vmid: int, asid: int | None, address: int, *, is_secure: bool) -> Entry | None:
         """The entry for an address, in an address space (None in regimes without them); the smallest, if several."""
         address = without_tag(address)
         for size in self._sizes:
             for space in (asid, None) if asid is not None else (None,):
-                entry = self._entries.get((regime, is_secure, space, size, address >> size))
+                entry = self._entries.get((regime, is_secure, vmid, space, size, address >> size))
                 if entry is not None:
                     return entry
         return None
@@ -127,6 +131,7 @@ class Tlb:
         changes = before is not None and not before.leaf.differs_in_state_only(entry.leaf)
         overlaps = before is None and self._has_overlapping(entry)
         self._entries[key] = entry
+        self._spaces.add(entry.asid)
         if entry.size not in self._sizes:
             self._sizes = tuple(sorted((*self._sizes, entry.size)))
         return changes or overlaps
@@ -136,19 +141,19 @@ class Tlb:
 
         Software that breaks before it makes never has such entries.
         """
-        spaces = {item.asid for item in self._entries.values()} if entry.asid is None else {entry.asid, None}
+        spaces = self._spaces if entry.asid is None else {entry.asid, None}
         for size in self._sizes:
             if size < entry.size:
                 if any(item.size == size and self._concerns(item, entry) for item in self._entries.values()):
                     return True
-            elif any((*_key_of(entry)[:2], space, size, entry.address >> size) in self._entries for space in spaces):
+            elif any((*_key_of(entry)[:3], space, size, entry.address >> size) in self._entries for space in spaces):
                 return True
         return False
 
     @staticmethod
     def _concerns(item: Entry, entry: Entry) -> bool:
         is_same_space = item.asid == entry.asid or None in (item.asid, entry.asid)
-        is_same_regime = (item.regime, item.is_secure) == (entry.regime, entry.is_secure)
+        is_same_regime = _key_of(item)[:3] == _key_of(entry)[:3]
         return is_same_space and is_same_regime and item.overlaps(entry.address, entry.end)
 
     def drop(self, entries: Iterable[Entry]) -> None:

@@ -19,6 +19,7 @@ from aarch64.translation.descriptors import ACCESS_FLAG, AP_READ_ONLY, DIRTY_BIT
 from aarch64.translation.parameters import (
     Regime,
     current_asid,
+    current_vmid,
     is_enabled,
     is_secure,
     parameters,
@@ -222,7 +223,8 @@ def _refusal_by_page(
 def _kept(cpu: Cpu, address: int, request: Request, found: Parameters) -> Leaf | None:
     """The block or page as the TLB has it; None for a walk, which a page that becomes dirty needs in any case."""
     asid = current_asid(cpu) if found.regime.has_two_ranges else None
-    entry = cpu.tlb.find(found.regime, asid, address, is_secure=is_secure(cpu, found.regime))
+    vmid = current_vmid(cpu, found.regime)
+    entry = cpu.tlb.find(found.regime, vmid, asid, address, is_secure=is_secure(cpu, found.regime))
     return None if entry is None or _becomes_dirty(entry.leaf, request, found) else entry.leaf
 
 
@@ -232,7 +234,8 @@ def _keep(cpu: Cpu, address: int, leaf: Leaf, found: Parameters) -> None:
     start = without_tag(address) & ~mask(leaf.size)
     if cpu.tlb.is_full:
         cpu.drop_translations(cpu.tlb)
-    if cpu.tlb.keep(Entry(found, is_secure(cpu, found.regime), asid, start, leaf)):
+    entry = Entry(found, is_secure(cpu, found.regime), current_vmid(cpu, found.regime), asid, start, leaf)
+    if cpu.tlb.keep(entry):
         cpu.forget_page_maps()
 
 

@@ -300,6 +300,17 @@ def test_a_first_table_smaller_than_a_page_may_begin_anywhere_in_it(input_size, 
     assert 1 == len(checker.violations)
 
 
+@pytest.mark.parametrize(("before", "after", "words"), [(0, 1, "Secure to Non-secure"), (1, 0, "Non-secure to Secure")])
+def test_a_page_of_the_other_address_space_is_another_page(before, after, words):
+    space = make_space(el=3)
+    checker = BreakBeforeMake(space.cpu)
+    space.map(HERE, PAGE_A, ns=before)
+    space.cpu.load(HERE, 8)
+    space.map(HERE, PAGE_A, ns=after)
+    checker.check()
+    assert [(words,)] == changes(checker)
+
+
 # --- when
 
 

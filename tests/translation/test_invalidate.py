@@ -303,6 +303,14 @@ def test_ttl_names_the_level_of_the_descriptor(level, ttl):
     assert (ttl not in (0, level)) == bool(space.entries)
 
 
+@pytest.mark.parametrize(("granule", "input_size"), [(14, 40), (16, 40)])
+def test_ttl_1_is_reserved_where_no_block_has_that_level(granule, input_size):
+    space = make_space(granule=granule, input_size=input_size)
+    one_entry(space, 0, 3)
+    space.tlbi("rvaae1", range_value(granule=granule, scale=0, number=31, level=1, base=0))
+    assert [] == space.entries
+
+
 def expected_range(value: int, granule: int) -> range:
     """The addresses an operation names, as its description says; bit by bit."""
     field = "".join(reversed(f"{value:064b}"))

@@ -140,14 +140,33 @@ def test_memory_types_are_those_of_the_walk():
     space.map(HERE, PAGE_A)
     read(space)
     space.set(MAIR_EL1=0)
-    assert 0xFF == space.cpu.tlb.find(*_key(space), is_secure=False).leaf.attribute
+    assert [0xFF] == [entry.leaf.attribute for entry in space.entries]
     assert A >> 8 | A << 56 == space.cpu.load(HERE + 1, 8)
     space.tlbi()
     assert 0x21 == status_of(lambda: space.cpu.load(HERE + 1, 8))
 
 
-def _key(space: Space, asid: int = 0) -> tuple:
-    return space.entries[0].regime, asid, HERE
+@pytest.mark.parametrize(("operation", "keeps"), [("vmalle1", {A}), ("vmalls12e1", {A}), ("alle1", set())])
+def test_entries_belong_to_a_virtual_machine_even_without_stage_2(operation, keeps):
+    """VTTBR_EL2.VMID is part of what an entry is found by; only ALLE1 covers those of all."""
+    space = make_space(el=2, max_el=2, regime=1)
+    first, second = 1 << 48, 2 << 48
+    space.map(HERE, PAGE_A)
+    space.set(VTTBR_EL2=first)
+    space.at_level(1)
+    assert A == read(space)
+    space.map(HERE, PAGE_B)
+    space.set(VTTBR_EL2=second)
+    assert B == read(space) == read_slowly(space)
+    space.at_level(2)
+    space.tlbi(operation)
+    space.at_level(1)
+    space.unmap(HERE)
+    space.set(VTTBR_EL2=first)
+    found = {read(space)} if status_of(lambda: read(space)) is None else set()
+    assert keeps == found
+    space.set(VTTBR_EL2=second)
+    assert TRANSLATION | 3 == status_of(lambda: read(space))
 
 
 # --- what is not kept
