@@ -97,7 +97,7 @@ def _reach(cpu: Cpu, address: int, request: Request, *, is_aligned: bool) -> Tra
     if isinstance(found, TranslationFault):
         raise _abort(found, address)
     page = cpu.memory.page(found.physical)
-    if page is not None and found.leaf is not None and request.el == cpu.pstate.el:
+    if page is not None and request.el == cpu.pstate.el:
         cpu.page_map.note(address, page, found, request)
     return found
 
@@ -276,6 +276,5 @@ def fetch(cpu: Cpu, pc: int) -> int:
         reason = f"there is no RAM at physical {found.physical:#x}"
         fault = TranslationFault(found.parameters, Fault.EXTERNAL, is_write=False, reason=reason, steps=found.steps)
         raise instruction_abort(Fault.EXTERNAL, pc, fault)
-    if found.leaf is not None:
-        cpu.page_map.note(pc, page, found, request)
+    cpu.page_map.note(pc, page, found, request)
     return page.views[4][(found.physical & PAGE_OFFSET) >> 2]

@@ -23,7 +23,7 @@ from aarch64.pstate import BranchType, PState
 from aarch64.registers import SP, ZR
 from aarch64.sysregs import read_register, reset_values, write_register
 from aarch64.sysregs.fields import SCR_EEL2, SCR_NS, SCTLR_SA, SCTLR_SA0
-from aarch64.translation.page_maps import PageMap, PageMaps, Pages
+from aarch64.translation.page_maps import KEYS, PageMap, PageMaps, Views
 from aarch64.translation.parameters import strip_tag
 from aarch64.translation.tlb import Tlb
 
@@ -92,8 +92,8 @@ class Cpu:
     `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
     which something other than the next instruction may have to happen. `store_log`, if there is one, is told each
-    store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_pages` and
-    `write_pages` are its maps for data. `tlb_observers` are told of entries that the TLB is about to drop.
+    store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_views` and
+    `write_views` are its views for data. `tlb_observers` are told of entries that the TLB is about to drop.
     """
 
     memory: Memory
@@ -122,10 +122,10 @@ class Cpu:
     store_log: list[tuple[int, int, int]] | None = None
     tlb: Tlb = attrs.field(factory=Tlb)
     tlb_observers: list[Callable[[Iterable[Entry]], None]] = attrs.field(factory=list)
-    _page_maps: PageMaps = attrs.field(default=attrs.Factory(lambda cpu: PageMaps.of(cpu.memory), takes_self=True))
+    page_maps: PageMaps = attrs.field(factory=PageMaps)
     page_map: PageMap = attrs.field(factory=PageMap)
-    read_pages: Pages = attrs.field(factory=dict)
-    write_pages: Pages = attrs.field(factory=dict)
+    read_views: Views = ()
+    write_views: Views = ()
 
     def __init__(self, memory: Memory, features: Iterable[Feature], *, max_el: int = 1, el: int = 1) -> None:
         """Reset the CPU into level `el`; the levels up to `max_el` (1 to 3) exist."""
@@ -182,8 +182,8 @@ class Cpu:
 
     def context_changed(self) -> None:
         """To be called when a system register or PSTATE has changed other than in what every instruction changes."""
-        self.page_map = self._page_maps.select(self)
-        self.read_pages, self.write_pages = self.page_map.reads, self.page_map.writes
+        self.page_map = self.page_maps.select(self)
+        self.read_views, self.write_views = self.page_map.reads, self.page_map.writes
         self.request_attention()
 
     def drop_translations(self, entries: Iterable[Entry]) -> None:
@@ -196,7 +196,7 @@ class Cpu:
 
     def forget_page_maps(self) -> None:
         """To be called when translations that were found may no longer hold."""
-        self._page_maps.forget()
+        self.page_maps.forget()
         self.context_changed()
 
     # --- The vocabulary: registers
@@ -264,39 +264,37 @@ class Cpu:
 
     def load(self, address: Bits, size: int, access: Access = _NORMAL) -> Bits:
         """`size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
-        page = self.read_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16 or access is _UNPRIVILEGED:
+        view = self.read_views[size].get(address & KEYS[size])
+        if view is None or access is _UNPRIVILEGED:
             return data_path.load(self, address, size, access)
-        return page.views[size][(address & PAGE_OFFSET) // size]
+        return view[(address & PAGE_OFFSET) // size]
 
     def store(self, address: Bits, size: int, value: Bits, access: Access = _NORMAL) -> None:
         """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
-        page = self.write_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16 or access is _UNPRIVILEGED:
+        view = self.write_views[size].get(address & KEYS[size])
+        if view is None or access is _UNPRIVILEGED:
             data_path.store(self, address, size, value, access)
         else:
-            page.views[size][(address & PAGE_OFFSET) // size] = value
+            view[(address & PAGE_OFFSET) // size] = value
         if self.store_log is not None:
             self.store_log.append((address, size, value))
 
     def load_pair(self, address: Bits, size: int, access: Access = _NORMAL) -> tuple[Bits, Bits]:
         """Two elements of `size` bytes (4 or 8), one after the other."""
-        page = self.read_pages.get(address >> PAGE_SHIFT)
+        view = self.read_views[size].get(address & KEYS[size])
         offset = address & PAGE_OFFSET
-        if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
+        if view is None or offset > PAGE_SIZE - 2 * size:
             return data_path.load_pair(self, address, size, access)
-        view = page.views[size]
         index = offset // size
         return view[index], view[index + 1]
 
     def store_pair(self, address: Bits, size: int, first: Bits, second: Bits, access: Access = _NORMAL) -> None:
         """Write two elements of `size` bytes (4 or 8); nothing is written if either faults."""
-        page = self.write_pages.get(address >> PAGE_SHIFT)
+        view = self.write_views[size].get(address & KEYS[size])
         offset = address & PAGE_OFFSET
-        if page is None or address & (size - 1) or offset > PAGE_SIZE - 2 * size:
+        if view is None or offset > PAGE_SIZE - 2 * size:
             data_path.store_pair(self, address, size, first, second, access)
         else:
-            view = page.views[size]
             index = offset // size
             view[index] = first
             view[index + 1] = second
@@ -305,12 +303,12 @@ class Cpu:
 
     def load_exclusive(self, address: Bits, size: int) -> Bits:
         """Load `size` bytes (1 to 16) and mark the location for exclusive access."""
-        page = self.read_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16:
+        view = self.read_views[size].get(address & KEYS[size])
+        if view is None:
             value, physical = data_path.load_exclusive(self, address, size)
         else:
             offset = address & PAGE_OFFSET
-            value, physical = page.views[size][offset // size], page.address + offset
+            value, physical = view[offset // size], self.page_map.readable[address - offset].address + offset
         self.exclusive = physical, size
         return value
 
@@ -319,11 +317,11 @@ class Cpu:
 
         The mark is for a physical address and a size, both of which must agree; other stores by this PE leave it.
         """
-        page = self.write_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1):
-            physical = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
+        if address & KEYS[size] in self.write_views[size]:
+            offset = address & PAGE_OFFSET
+            physical = self.page_map.writable[address - offset].address + offset
         else:
-            physical = page.address + (address & PAGE_OFFSET)
+            physical = data_path.resolve(self, address, size, Access.EXCLUSIVE, is_write=True)
         passes = self.exclusive == (physical, size)
         if passes:
             self.store(address, size, value, Access.EXCLUSIVE)
@@ -344,11 +342,11 @@ class Cpu:
 
     def _modify(self, address: int, size: int, operation: Callable[[int], int | None]) -> int:
         """One access that reads, and writes what `operation` makes of that unless it is None."""
-        page = self.write_pages.get(address >> PAGE_SHIFT)
-        if page is None or address & (size - 1) or size == 16:
+        view = self.write_views[size].get(address & KEYS[size])
+        if view is None:
             old, new = data_path.modify(self, address, size, operation)
         else:
-            view, index = page.views[size], (address & PAGE_OFFSET) // size
+            index = (address & PAGE_OFFSET) // size
             old = view[index]
             new = operation(old)
             if new is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -44,14 +44,17 @@ class Device(Protocol):
 class Page:
     """4 KiB of RAM at a physical `address`: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8.
 
+    `code`, if there is one, is told of every write by way of `Memory`, by its place and length in the page.
+
     Once in a memory's `pages` it stays there, whatever is restored, so whoever finds it may keep it.
     """
 
-    __slots__ = ("address", "data", "views")
+    __slots__ = ("address", "code", "data", "views")
 
     def __init__(self, number: int) -> None:
         """A page of zeros, `number` being its address in units of 4 KiB."""
         self.address = number << PAGE_SHIFT
+        self.code: Callable[[int, int], None] | None = None
         self.data = bytearray(PAGE_SIZE)
         view = memoryview(self.data)
         none = view[:0]
@@ -139,6 +142,8 @@ class Memory:
             self.write_bytes(address, data)
             return
         page.data[offset : offset + size] = data
+        if page.code is not None:
+            page.code(offset, size)
 
     # --- access in bulk, by loaders, devices and tools
 
@@ -165,6 +170,8 @@ class Memory:
         for page, offset, size in list(self._chunks(address, len(data))):
             page.data[offset : offset + size] = data[position : position + size]
             position += size
+            if page.code is not None:
+                page.code(offset, size)
 
     # --- snapshots
 
@@ -178,3 +185,5 @@ class Memory:
             self.pages[number] = Page(number)
         for number, page in self.pages.items():
             page.data[:] = saved.get(number, _ZEROS)
+            if page.code is not None:
+                page.code(0, PAGE_SIZE)

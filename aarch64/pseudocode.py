@@ -17,12 +17,14 @@ def add_with_carry(x: Bits, y: Bits, carry_in: Bits, width: int) -> tuple[Bits, 
     total = x + y + carry_in
     result = total & MASKS[width]
     top = width - 1
-    return result, (result >> top, (result == 0) & 1, total >> width, ((x ^ result) & (y ^ result)) >> top)
+    flags = result >> top, (result == 0) & 1, total >> width, ((x ^ result) & (y ^ result)) >> top
+    return result, flags if isinstance(total, int) else total.flags_of_sum(flags, x, y, carry_in, width)
 
 
 def logical_flags(result: Bits, width: int) -> Flags:
     """The flags of a logical operation: N and Z of the result, C and V clear."""
-    return result >> (width - 1), (result == 0) & 1, 0, 0
+    flags = result >> (width - 1), (result == 0) & 1, 0, 0
+    return flags if isinstance(result, int) else result.flags_of_result(flags, width)
 
 
 def shift_value(value: Bits, kind: int, amount: Bits, width: int) -> Bits:

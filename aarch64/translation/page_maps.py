@@ -1,10 +1,11 @@
 """Page maps: where the pages of RAM are that a context has used, so that most accesses need no translation.
 
 A context is all that decides on an access besides the tables: level, PSTATE.PAN and the control registers. Each has
-maps of its own, from virtual page numbers to pages, which hold what translations have found and nothing else; so they
-go when the TLB drops anything. With the MMU off, the maps are those of physical memory itself.
+maps of its own, from virtual addresses of pages to pages, which hold what translations have found and nothing else; so
+they go when the TLB drops anything. A regime that does not translate has one, too, which stays.
 
-Page numbers are those of the addresses as instructions have them, tags included, in units of 4 KiB.
+Addresses are those that instructions have, tags included. A page that holds compiled code is never there to be written:
+so every store to it is seen.
 """
 
 from __future__ import annotations
@@ -13,42 +14,91 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.memory import PAGE_SHIFT
+from aarch64.bits import mask
+from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 from aarch64.translation.parameters import Regime, current_vmid, is_enabled, regime_of
 
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
-    from aarch64.memory import Memory, Page
+    from aarch64.memory import Page
     from aarch64.translation.request import Request
     from aarch64.translation.translate import Translation
 
-Pages = dict[int, "Page"]
+_SIZES = (1, 2, 4, 8)
+_LARGEST = 16
+
+Views = tuple[dict[int, memoryview], ...]
+"""By size in bytes: pages of RAM as arrays of elements of that size, by `KEYS[size]` of an address."""
+
+KEYS = tuple(mask(64) & ~(PAGE_OFFSET & -size) if size in _SIZES else mask(64) for size in range(_LARGEST + 1))
+"""By size: the bits of an address that find its page. Those that say it is not aligned are among them, and so find
+nothing: one look tells whether a page is there and the access is aligned."""
 
 _CONTEXTS = 64
 _PAGES = 1 << 16
 """How much is remembered before it is forgotten, so that a guest cannot make its host remember more."""
 
 
+def _no_views() -> Views:
+    return tuple({} for _ in range(_LARGEST + 1))
+
+
+def _no_pages() -> dict[int, Page]:
+    return {}
+
+
 @attrs.define(eq=False)
 class PageMap:
-    """The pages of one context: to read, to write, to execute; and those of the latter that are guarded (GP)."""
+    """The pages of one context.
 
-    reads: Pages = attrs.field(factory=dict)
-    writes: Pages = attrs.field(factory=dict)
-    fetches: Pages = attrs.field(factory=dict)
+    Attributes:
+        reads, writes: what may be read and written, as views.
+        readable, writable: the same pages, by the address of the page.
+        fetches: what may be executed, by page number (units of 4 KiB); `guarded` those of them that are (GP).
+    """
+
+    reads: Views = attrs.field(factory=_no_views)
+    writes: Views = attrs.field(factory=_no_views)
+    readable: dict[int, Page] = attrs.field(factory=_no_pages)
+    writable: dict[int, Page] = attrs.field(factory=_no_pages)
+    fetches: dict[int, Page] = attrs.field(factory=_no_pages)
     guarded: set[int] = attrs.field(factory=set)
 
     def note(self, address: int, page: Page, translation: Translation, request: Request) -> None:
         """Remember that a request succeeded at an address, in a page of RAM."""
-        number = address >> PAGE_SHIFT
-        pages = self.fetches if request.is_fetch else self.writes if request.writes else self.reads
-        if len(pages) >= _PAGES:
-            pages.clear()
-            if request.is_fetch:
-                self.guarded.clear()
-        pages[number] = page
-        if request.is_fetch and translation.is_guarded:
+        if request.is_fetch:
+            self._note_fetch(address >> PAGE_SHIFT, page, is_guarded=translation.is_guarded)
+        elif request.writes:
+            if page.code is None:
+                self._note_data(self.writable, self.writes, address & ~PAGE_OFFSET, page)
+        else:
+            self._note_data(self.readable, self.reads, address & ~PAGE_OFFSET, page)
+
+    def _note_fetch(self, number: int, page: Page, *, is_guarded: bool) -> None:
+        if len(self.fetches) >= _PAGES:
+            self.fetches.clear()
+            self.guarded.clear()
+        self.fetches[number] = page
+        if is_guarded:
             self.guarded.add(number)
+
+    @staticmethod
+    def _note_data(pages: dict[int, Page], views: Views, base: int, page: Page) -> None:
+        if len(pages) >= _PAGES:
+            _forget(pages, views)
+        pages[base] = page
+        for size in _SIZES:
+            views[size][base] = page.views[size]
+
+    def forget_writes(self) -> None:
+        """Look again at every page before it is written."""
+        _forget(self.writable, self.writes)
+
+
+def _forget(pages: dict[int, Page], views: Views) -> None:
+    pages.clear()
+    for size in _SIZES:
+        views[size].clear()
 
 
 _REGISTERS = {
@@ -77,13 +127,8 @@ def context_of(cpu: Cpu) -> Context | None:
 class PageMaps:
     """The page maps of one CPU, by context; `physical` is that of a regime that does not translate."""
 
-    physical: PageMap
+    physical: PageMap = attrs.field(factory=PageMap)
     _maps: dict[Context, PageMap] = attrs.field(factory=dict)
-
-    @classmethod
-    def of(cls, memory: Memory) -> PageMaps:
-        """The page maps of a CPU with this memory."""
-        return cls(PageMap(memory.pages, memory.pages, memory.pages))
 
     def select(self, cpu: Cpu) -> PageMap:
         """The map of the context that the CPU is in."""
@@ -100,3 +145,8 @@ class PageMaps:
     def forget(self) -> None:
         """Begin anew: translations may have changed."""
         self._maps.clear()
+
+    def forget_writes(self) -> None:
+        """Look again at every page before it is written: one of them has become code."""
+        for page_map in (self.physical, *self._maps.values()):
+            page_map.forget_writes()

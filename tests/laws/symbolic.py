@@ -50,6 +50,13 @@ class Value:
         """What a `bits.primitive` makes of arguments that are not known."""
         return Value(lambda env: function(*[evaluate(arg, env) for arg in args]))
 
+    @staticmethod
+    def flags_of_sum(flags: Flags, *_: Any) -> Flags:
+        """The flags that `add_with_carry` sets; where they come from does not matter here."""
+        return flags
+
+    flags_of_result = flags_of_sum
+
     def _refuse(self) -> NoReturn:
         raise ContractBroken("data-dependent if; use select()")
 

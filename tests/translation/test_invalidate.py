@@ -223,10 +223,11 @@ def test_page_maps_are_dropped_whatever_is_covered(name):
     cpu.store(GLOBAL, 8, 1)
     cpu._fetch(GLOBAL)
     maps = cpu.page_map
-    assert all((maps.reads, maps.writes, maps.fetches))
+    assert all((maps.readable, maps.writable, maps.fetches, maps.reads[8], maps.writes[8]))
     space.tlbi(name, pages(0x4_0000))
-    assert ({}, {}, {}, {}) == (cpu.read_pages, cpu.write_pages, cpu.page_map.fetches, cpu.page_map.reads)
-    assert cpu.page_map.writes is cpu.write_pages
+    now = cpu.page_map
+    assert ({}, {}, {}, {}, {}) == (now.readable, now.writable, now.fetches, now.reads[8], now.writes[8])
+    assert (now.reads, now.writes) == (cpu.read_views, cpu.write_views)
 
 
 # --- address space identifiers

@@ -296,7 +296,7 @@ def test_what_was_read_through_a_block_follows_the_global_page_of_another_addres
 def test_contexts_are_forgotten_when_there_are_many():
     space = make_space()
     space.map(0, PAGE_A)
-    maps = space.cpu._page_maps
+    maps = space.cpu.page_maps
     assert isinstance(maps, PageMaps)
     sizes = []
     for asid in range(1000):
@@ -317,7 +317,7 @@ def test_pages_are_forgotten_when_there_are_many(use, monkeypatch):
         arguments = {"load": (8,), "store": (8, 0xA), "_fetch": ()}[use]
         getattr(space.cpu, use)(page, *arguments)
     maps = space.cpu.page_map
-    assert 0 < len(maps.reads) + len(maps.writes) + len(maps.fetches) <= 8
+    assert 0 < len(maps.readable) + len(maps.writable) + len(maps.fetches) <= 8
     assert 0xA == space.cpu.load(0, 8)
 
 
