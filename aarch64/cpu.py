@@ -232,9 +232,14 @@ class Cpu:
         if number != SP:
             return self.gpr[number]
         value = self.sp
-        if value & 15 and self.sctlr & (SCTLR_SA if self.pstate.el else SCTLR_SA0):
+        if value & 15 and self.checks_stack_alignment:
             raise sp_alignment()
         return value
+
+    @property
+    def checks_stack_alignment(self) -> bool:
+        """Whether loads and stores based on SP need it to be a multiple of 16 (CheckSPAlignment)."""
+        return bool(self.sctlr & (SCTLR_SA if self.pstate.el else SCTLR_SA0))
 
     @property
     def sp(self) -> Bits:

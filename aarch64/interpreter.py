@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from aarch64.isa.definition import Definition, Semantics
     from aarch64.stop import Stop
 
+COMPILED_AFTER = 200
+"""Executions of an instruction word before it is compiled, where there is a compiler."""
+
 NEVER = 1 << 200
 """A cycle that does not come."""
 
@@ -69,12 +72,16 @@ class Observers(list[Observer]):
 
 @attrs.define(init=False, eq=False, repr=False)
 class Interpreter(Cpu):
-    """A CPU that fetches and executes."""
+    """A CPU that fetches and executes.
+
+    `compiler`, if there is one, makes a faster operation of an instruction that is often executed.
+    """
 
     observers: Observers = attrs.field(
         default=attrs.Factory(lambda cpu: Observers(cpu.request_attention), takes_self=True)
     )
     stop: Stop | None = None
+    compiler: Callable[[Decoded], Operation | None] | None = None
     _operations: dict[int, Operation] = attrs.field(factory=dict)
     _code_address: int = -1
     _code: memoryview = attrs.field(factory=lambda: memoryview(b""))
@@ -138,7 +145,21 @@ class Interpreter(Cpu):
             return partial(_run_unsupported, definition=definition)
         if definition.feature is not None and not self.has(definition.feature):
             return None
-        return _bind(definition.semantics, definition.arguments(decoded.fields))
+        operation = _bind(definition.semantics, definition.arguments(decoded.fields))
+        return self._warming(decoded, operation) if self.compiler else operation
+
+    def _warming(self, decoded: Decoded, operation: Operation) -> Operation:
+        """`operation`, which makes room for a compiled one when it has been executed often."""
+        left = COMPILED_AFTER
+
+        def warming(cpu: Interpreter) -> None:
+            nonlocal left
+            left -= 1
+            if left == 0 and cpu.compiler is not None:
+                cpu._operations[decoded.word] = cpu.compiler(decoded) or operation
+            operation(cpu)
+
+        return warming
 
     # --- the careful path
 

@@ -12,6 +12,7 @@ given a directory of the host keeps it open until `close()`, or to the end of a 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -25,6 +26,8 @@ from aarch64.devices.pl011 import Pl011
 from aarch64.devices.psci import Power, Psci
 from aarch64.devices.semihosting import Semihosting
 from aarch64.errors import AArch64Error, UnsupportedInstruction, UnsupportedState
+from aarch64.fast.hot_path import HotPath
+from aarch64.fast.word import compile_word
 from aarch64.features import DEFAULT_FEATURES
 from aarch64.image import Segment
 from aarch64.interpreter import NEVER, Interpreter
@@ -128,6 +131,7 @@ class Machine:
         images: the programs loaded, in the order of loading.
         placed: the data placed beside them, in the order of placing.
         exceptions: how many exceptions were taken, by the name of their class.
+        hot_path: what compiles and runs hot code; None on a machine that is `exact`.
     """
 
     def __init__(
@@ -141,6 +145,7 @@ class Machine:
         console: Console | None = None,
         semihosting_root: Path | None = None,
         command_line: str = "",
+        exact: bool = False,
     ) -> None:
         """Build a machine and switch it on.
 
@@ -153,6 +158,8 @@ class Machine:
             console: where output goes and input comes from; by default output is kept in `console.output`.
             semihosting_root: a directory of the host that semihosting may use files in.
             command_line: what semihosting tells the guest it was called with.
+            exact: whether to execute everything one instruction at a time, without the hot path. The outcome is the
+                same.
 
         Raises:
             MachineError: there is no such machine.
@@ -166,6 +173,7 @@ class Machine:
         self.memory = Memory(RAM_BASE, ram)
         self.cpu = Interpreter(self.memory, features, max_el=highest, el=el)
         self.cpu.unaligned_device_access = unaligned
+        self.cpu.compiler = partial(compile_word, self.cpu)
         self.console = console or Console()
         self.images: list[Image] = []
         self.placed: list[Placed] = []
@@ -178,6 +186,7 @@ class Machine:
         self.cpu.exception_observers.append(self._count)
         self._progress = Progress(self.cpu, self.locate)
         self._power_on: state.CpuState | None = None
+        self.hot_path = None if exact else HotPath(self.cpu)
 
     def __enter__(self) -> Self:
         return self
@@ -321,12 +330,12 @@ class Machine:
         """
         cpu = self.cpu
         limit = NEVER if max_cycles is None else cpu.cycles + max_cycles
-        reached = _condition(self.resolve(until) if isinstance(until, str) else until)
+        wanted = self.resolve(until) if isinstance(until, str) else until
         if self._power_on is None:
             self._power_on = state.save(cpu, with_counters=False)
         while True:
             try:
-                self._run_to(limit, reached)
+                self._run_to(limit, wanted)
             except (UnsupportedInstruction, UnsupportedState) as error:
                 cpu.stop = Stop(StopReason.UNSUPPORTED, str(error))
             stop = cpu.stop
@@ -334,16 +343,23 @@ class Machine:
                 return self._stopped(stop)
             self.reset()
 
-    def _run_to(self, limit: int, reached: Callable[[Interpreter], Stop | None] | None) -> None:
-        cpu = self.cpu
+    def _run_to(self, limit: int, until: int | Callable[[Interpreter], bool] | None) -> None:
+        cpu, reached = self.cpu, _condition(until)
+
+        def look() -> None:
+            if reached is not None and not self._has_ended:
+                cpu.stop = reached(cpu) or cpu.stop
+
+        if self.hot_path is not None and not callable(until):
+            self.hot_path.run(limit, until, lambda: self._linger(limit), look)
+            return
         step = cpu.step
         while cpu.stop is None and cpu.cycles < limit:
             pc = cpu.pc
             step()
             if cpu.pc == pc:
                 self._linger(limit)
-            if reached is not None and not self._has_ended:
-                cpu.stop = reached(cpu) or cpu.stop
+            look()
 
     @property
     def _has_ended(self) -> bool:

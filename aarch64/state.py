@@ -28,17 +28,20 @@ WIRING = frozenset(
         "exception_observers",
         "store_log",
         "attention_at",
+        "next_pc",
+        "next_btype",
         "page_map",
         "page_maps",
         "read_views",
         "write_views",
         "tlb_observers",
+        "compiler",
         "_operations",
         "_code_address",
         "_code",
     }
 )
-"""What is not state: what a CPU is built with, who watches it, and what can be derived."""
+"""What is not state: what a CPU is built with, who watches it, what can be derived or lives within an instruction."""
 
 _STATE = frozenset(field.name for field in attrs.fields(Interpreter)) - WIRING
 """All else is state, counters included."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "decode": "cli.decode:decode",
     "asm": "cli.asm:asm",
     "isa": "cli.isa:isa",
+    "bench": "cli.bench:bench",
 }
 """Where each command is, in the order of the help."""
 
@@ -137,6 +138,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
         "a64 decode 0x8b020c20          one instruction word, field by field",
         "a64 asm 'add x0, x1, x2'       the word of an instruction",
         "a64 isa 'LDR*'                 which instructions there are, and which are implemented",
+        "a64 bench                      how fast all this is, beside others",
     ),
 )
 @click.option(

@@ -2,7 +2,7 @@
 
 A context is all that decides on an access besides the tables: level, PSTATE.PAN and the control registers. Each has
 maps of its own, from virtual addresses of pages to pages, which hold what translations have found and nothing else; so
-they go when the TLB drops anything. A regime that does not translate has one, too, which stays.
+they go when the TLB drops anything. A regime that does not translate has them, too.
 
 Addresses are those that instructions have, tags included. A page that holds compiled code is never there to be written:
 so every store to it is seen.
@@ -10,7 +10,7 @@ so every store to it is seen.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -19,6 +19,8 @@ from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 from aarch64.translation.parameters import Regime, current_vmid, is_enabled, regime_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from aarch64.cpu import Cpu
     from aarch64.memory import Page
     from aarch64.translation.request import Request
@@ -55,6 +57,7 @@ class PageMap:
         reads, writes: what may be read and written, as views.
         readable, writable: the same pages, by the address of the page.
         fetches: what may be executed, by page number (units of 4 KiB); `guarded` those of them that are (GP).
+        blocks: by PSTATE.SP, compiled code that may be used here, by the address it begins at.
     """
 
     reads: Views = attrs.field(factory=_no_views)
@@ -63,6 +66,7 @@ class PageMap:
     writable: dict[int, Page] = attrs.field(factory=_no_pages)
     fetches: dict[int, Page] = attrs.field(factory=_no_pages)
     guarded: set[int] = attrs.field(factory=set)
+    blocks: tuple[dict[int, Any], dict[int, Any]] = attrs.field(factory=lambda: ({}, {}))
 
     def note(self, address: int, page: Page, translation: Translation, request: Request) -> None:
         """Remember that a request succeeded at an address, in a page of RAM."""
@@ -110,13 +114,13 @@ Context = tuple[int, ...]
 """A context, as a key."""
 
 
-def context_of(cpu: Cpu) -> Context | None:
-    """The context that the CPU is in; None with the MMU off."""
+def context_of(cpu: Cpu) -> Context:
+    """The context that the CPU is in."""
     state, sysregs = cpu.pstate, cpu.sysregs
     regime = regime_of(state.el)
-    if not is_enabled(cpu, regime):
-        return None
     sctlr, tcr, mair, ttbr0 = _REGISTERS[regime]
+    if not is_enabled(cpu, regime):
+        return state.el, sysregs[sctlr]
     ttbr1 = sysregs["TTBR1_EL1"] if regime is Regime.EL10 else 0
     values = sysregs[sctlr], sysregs[tcr], sysregs[mair], sysregs[ttbr0], ttbr1
     scr = sysregs["SCR_EL3"] if cpu.max_el == 3 else 0
@@ -125,16 +129,16 @@ def context_of(cpu: Cpu) -> Context | None:
 
 @attrs.define(eq=False)
 class PageMaps:
-    """The page maps of one CPU, by context; `physical` is that of a regime that does not translate."""
+    """The page maps of one CPU, by context."""
 
-    physical: PageMap = attrs.field(factory=PageMap)
     _maps: dict[Context, PageMap] = attrs.field(factory=dict)
+
+    def __iter__(self) -> Iterator[PageMap]:
+        return iter(self._maps.values())
 
     def select(self, cpu: Cpu) -> PageMap:
         """The map of the context that the CPU is in."""
         context = context_of(cpu)
-        if context is None:
-            return self.physical
         found = self._maps.get(context)
         if found is None:
             if len(self._maps) >= _CONTEXTS:
@@ -148,5 +152,5 @@ class PageMaps:
 
     def forget_writes(self) -> None:
         """Look again at every page before it is written: one of them has become code."""
-        for page_map in (self.physical, *self._maps.values()):
+        for page_map in self:
             page_map.forget_writes()

@@ -1,0 +1,108 @@
+"""Blocks: a region compiled to a function, with what has to hold for it to be used."""
+
+from __future__ import annotations
+
+import linecache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import attrs
+
+from aarch64.fast.emitter import WRITE_BACK, WRITE_FLAGS, Emitter
+from aarch64.fast.flags import MATERIALIZE
+from aarch64.fast.recorder import STACK_POINTER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from aarch64.cpu import Cpu
+    from aarch64.fast.region import Region
+    from aarch64.memory import Page
+
+Function: TypeAlias = "Callable[[Any, int], int]"
+"""`function(cpu, limit)`: how many instructions were executed, complemented where the next one is to be stepped."""
+
+
+@attrs.frozen(eq=False)
+class Block:
+    """A compiled region.
+
+    Attributes:
+        start: the address it begins at.
+        function: what it does.
+        pages: the pages it is in, by virtual page number.
+        addresses: those of its instructions.
+        source: the function's source.
+    """
+
+    start: int
+    function: Function
+    pages: Mapping[int, Page]
+    addresses: frozenset[int]
+    source: str
+    filename: str
+
+
+def compile_region(cpu: Cpu, region: Region) -> Block | None:
+    """The block of a region, as `cpu` would execute it now; None where nothing can be compiled."""
+    emitter = Emitter(cpu, region)
+    emitter.write()
+    if emitter.longest == 0:
+        return None
+    name = f"block_{region.start:x}_el{cpu.pstate.el}"
+    lines, first = _assemble(cpu, emitter, name)
+    source = "\n".join(lines) + "\n"
+    places = {first + number: place for number, place in enumerate(emitter.places)}
+    namespace: dict[str, Any] = {**emitter.primitives, "F": MATERIALIZE, "PLACES": places}
+    filename = f"<{name}>"
+    exec(compile(source, filename, "exec"), namespace)  # noqa: S102  (the source is ours, made of what was recorded)
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    return Block(region.start, namespace[name], region.pages, frozenset(region.nodes), source, filename)
+
+
+def _assemble(cpu: Cpu, emitter: Emitter, name: str) -> tuple[list[str], int]:
+    """The lines of the function, and the number of the line that the body begins with."""
+    back = "; ".join(_stores(cpu, emitter.written)) or "pass"
+    flags = "if fk: ps.flags = F[fk](fa, fb)" if emitter.sets_flags else "pass"
+    head = [
+        f"def {name}(cpu, limit):",
+        f"    lim = limit - {emitter.longest}",
+        "    if lim < 0: return -1",
+        "    g = cpu.gpr; ps = cpu.pstate",
+    ]
+    head += [f"    {line}" for line in _loads(cpu, emitter.used | emitter.written)]
+    head += [
+        f"    {view} = cpu.{'read' if view[0] == 'r' else 'write'}_views[{view[1:]}]" for view in sorted(emitter.views)
+    ]
+    if emitter.sets_flags:
+        head.append("    fk = 0; fa = fb = 0")
+    head.append("    n = 0")
+    head.append("    bt = ps.btype")
+    head.append("    if bt: ps.btype = 0")
+    head.append("    try:")
+    body = [f"        {line.replace(WRITE_BACK, back).replace(WRITE_FLAGS, flags)}" for line in emitter.lines]
+    tail = [
+        "    except (KeyError, IndexError) as stop:",
+        "        pc, k = PLACES[stop.__traceback__.tb_lineno]",
+        "        n += k",
+        "        if bt and not n: ps.btype = bt",
+        f"        {flags}",
+        f"        {back}",
+        "        cpu.pc = pc",
+        "        return ~n",
+    ]
+    return [*head, *body, *tail], len(head) + 1
+
+
+def _slot(cpu: Cpu, name: str) -> str:
+    """Where a register is when it is not in a variable."""
+    if name == STACK_POINTER:
+        return f"cpu.sp_el[{cpu.pstate.el if cpu.pstate.sp else 0}]"
+    return f"g[{name[1:]}]"
+
+
+def _loads(cpu: Cpu, names: Iterable[str]) -> list[str]:
+    return [f"{name} = {_slot(cpu, name)}" for name in sorted(names)]
+
+
+def _stores(cpu: Cpu, names: Iterable[str]) -> list[str]:
+    return [f"{_slot(cpu, name)} = {name}" for name in sorted(names)]

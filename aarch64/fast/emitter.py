@@ -1,0 +1,480 @@
+"""From a region to the source of one Python function.
+
+Registers live in local variables. Control flow is written as a tree: where two ways meet again, what follows is
+written twice, up to a limit. A loop is a Python loop; a way out of it into other parts of the region leaves it by
+`break`, its number in `way`. Nothing of what an instruction does is repeated here: that is what was recorded.
+
+The function runs at most `limit` instructions and returns how many. Where it meets what it cannot do itself, such as a
+page it does not know, it returns the complement of that number: everything is as before that instruction, which is to
+be executed by `step()`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from aarch64.fast.expr import Expr, NotRecordable, bounds, variable
+from aarch64.fast.flags import GIVEN, UNKNOWN, FlagState
+from aarch64.fast.recorder import STACK_POINTER, AccessKind, Recorder
+from aarch64.fast.region import loop_of
+from aarch64.fast.source import Writer
+from aarch64.memory import PAGE_OFFSET
+from aarch64.translation.page_maps import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aarch64.cpu import Cpu
+    from aarch64.fast.expr import Operand
+    from aarch64.fast.recorder import MemoryAccess, Recording
+    from aarch64.fast.region import Node, Region
+
+MOST_WRITTEN = 500
+"""Instructions written for one region, those written twice counted twice."""
+_DEEPEST = 60
+"""Levels of indentation; Python has 100."""
+_MOST_LOOPS = 12
+"""Loops within one another; Python has 20."""
+
+_HALF_RANGE, _RANGES = 1 << 55, 1 << 56
+"""Addresses from -2**55 up to 2**55 - 1, in 64 bits, have no tag: branching there needs no thought."""
+_FULL = (1 << 64) - 1
+
+
+@attrs.define(eq=False)
+class _Loop:
+    """A loop being written: the places outside it that control leaves it for, and their numbers."""
+
+    head: int
+    members: frozenset[int]
+    ways: dict[int, int] = attrs.field(factory=dict)
+    since: int = 0
+
+    def way(self, target: int) -> int:
+        """The number of a place."""
+        return self.ways.setdefault(target, len(self.ways))
+
+
+@attrs.frozen(eq=False)
+class _Known:
+    """What is known at a point of the source: registers, flags, and whether the flags are in their variables."""
+
+    registers: dict[str, Operand]
+    state: FlagState
+    is_stored: bool
+
+
+class Emitter:
+    """Writes one region.
+
+    Attributes:
+        lines: the body of the function, indented.
+        places: by number of the line (from 1 in the body), the instruction it belongs to and how many were executed
+            since `n` was brought up to date.
+        longest: how many instructions may be executed between two looks at the limit.
+        primitives: what the source calls, by name.
+    """
+
+    def __init__(self, cpu: Cpu, region: Region) -> None:
+        """Write `region` as `cpu` would execute it now."""
+        self._recorder = Recorder(cpu)
+        self._region = region
+        self._joints = region.joints
+        self._stored = True
+        self.lines: list[str] = []
+        self.places: list[tuple[int, int]] = []
+        self.longest = 0
+        self.primitives: dict[str, Callable[..., int]] = {}
+        self.used: set[str] = set()
+        self.written: set[str] = set()
+        self.views: set[str] = set()
+        self._depth = 0
+        self._place = (region.start, 0)
+        self._count = 0
+        self._loops: list[_Loop] = []
+        self.sets_flags = False
+
+    def write(self) -> None:
+        """Write everything."""
+        self._go(self._region.start, 0, 0)
+
+    # --- lines
+
+    def _line(self, text: str) -> None:
+        self.lines.append("    " * self._depth + text)
+        self.places.append(self._place)
+
+    def _name_of(self, function: Callable[..., int]) -> str:
+        name = f"p_{function.__name__}"
+        self.primitives[name] = function
+        return name
+
+    # --- control flow
+
+    def _go(self, pc: int, k: int, since: int) -> None:
+        """Write what follows from `pc` on, `k` instructions after `n` was brought up to date, `since` after a check."""
+        while True:
+            if self._leaves(pc, k, since):
+                return
+            loop = loop_of(self._region.nodes, pc, self._within()) if pc in self._joints else frozenset[int]()
+            if loop and len(self._loops) < _MOST_LOOPS:
+                self._write_loop(pc, loop, k, since)
+                return
+            following = self._write_node(pc, k, since)
+            if following is None:
+                return
+            pc, k, since = following, k + 1, since + 1
+
+    def _within(self) -> frozenset[int]:
+        """The instructions that may be written here: those of the innermost loop but its head, or all."""
+        if not self._loops:
+            return frozenset(self._region.nodes)
+        return self._loops[-1].members - {self._loops[-1].head}
+
+    def _leaves(self, pc: int, k: int, since: int) -> bool:
+        """Write how control gets to `pc` if that is not to be written here."""
+        is_out = pc not in self._region.nodes or self._count >= MOST_WRITTEN or self._depth >= _DEEPEST
+        if self._loops:
+            inner = self._loops[-1]
+            if pc == inner.head:
+                self.longest = max(self.longest, since)
+                self._store_flags()
+                self._line(f"n += {k}")
+                self._line("continue")
+                return True
+            if not is_out and pc not in inner.members:
+                inner.since = max(inner.since, since)
+                self._store_flags()
+                self._line(f"n += {k}")
+                self._line(f"way = {inner.way(pc)}")
+                self._line("break")
+                return True
+        if is_out:
+            self._exit(pc, k, since)
+        return is_out
+
+    def _write_loop(self, head: int, members: frozenset[int], k: int, since: int) -> None:
+        self.longest = max(self.longest, since)
+        self._store_flags()
+        if k:
+            self._line(f"n += {k}")
+        self._forget()
+        self._line("while True:")
+        self._depth += 1
+        self._place = (head, 0)
+        self._line("if n > lim:")
+        self._depth += 1
+        self._exit(head, 0, 0)
+        self._depth -= 1
+        loop = _Loop(head, members)
+        self._loops.append(loop)
+        following = self._write_node(head, 0, 0)
+        if following is not None:
+            self._go(following, 1, 1)
+        self._loops.pop()
+        self._depth -= 1
+        self._after(loop)
+
+    def _after(self, loop: _Loop) -> None:
+        """Write the ways out of a loop."""
+        ways = list(loop.ways.items())
+        for target, number in ways:
+            self._forget()
+            self._place = (target, 0)
+            is_last = number == len(ways) - 1
+            if not is_last:
+                self._line(f"if way == {number}:")
+                self._depth += 1
+            self._go(target, 0, loop.since)
+            if not is_last:
+                self._depth -= 1
+
+    def _forget(self) -> None:
+        self._recorder.forget()
+        self._stored = True
+
+    def _keep(self) -> _Known:
+        return _Known(dict(self._recorder.registers), self._recorder.state, self._stored)
+
+    def _restore(self, known: _Known) -> None:
+        self._recorder.registers = dict(known.registers)
+        self._recorder.state = known.state
+        self._stored = known.is_stored
+
+    # --- one instruction
+
+    def _write_node(self, pc: int, k: int, since: int) -> int | None:
+        """Write an instruction; the next one to write, or None where it ends this way."""
+        node = self._region.nodes[pc]
+        self._place = (pc, k)
+        self._count += 1
+        try:
+            recording = self._recorder.record(node.decoded, pc) if node.decoded else None
+            if recording is not None and not _is_direct(recording):
+                recording = None
+        except NotRecordable:
+            recording = None
+        if recording is None:
+            self._exit(pc, k, since, is_stepped=True)
+            return None
+        if recording.reads_unknown_flags:
+            self._work_out_flags()
+            assert node.decoded is not None
+            recording = self._recorder.record(node.decoded, pc)
+        writer = Writer(self._line, self._name_of)
+        writer.count(_values(recording))
+        target = self._write_effects(recording, writer)
+        return self._write_branch(node, recording, target, writer, k + 1, since + 1)
+
+    def _write_effects(self, recording: Recording, writer: Writer) -> str | None:
+        """Everything but the branch; the variable that holds an indirect target."""
+        if recording.access is not None or recording.guards or recording.is_indirect:
+            self._store_flags()
+        for guard in recording.guards:
+            self._line(f"if {self._condition(writer, guard)}: raise KeyError")
+        if recording.access is not None:
+            self._write_access(recording.access, writer)
+        target = None
+        if recording.is_indirect:
+            target = "target"
+            self._line(f"target = {self._text(writer, recording.target)}")
+            self._line(
+                f"if target + {_HALF_RANGE} & {_FULL} >= {_RANGES} or target == {self._place[0]}: raise KeyError"
+            )
+        texts = {name: self._text(writer, value) for name, value in recording.writes.items()}
+        if recording.flags is not None:
+            self._set_flags(recording.flags, writer, set(texts))
+        elif not self._stored and self._concerns(self._recorder.state, set(texts)):
+            self._store_flags()
+        if texts:
+            self._line(f"{', '.join(texts)} = {', '.join(texts.values())}")
+        for name, value in recording.writes.items():
+            self.written.add(name)
+            self.used.add(name)
+            self._recorder.registers[name] = value if isinstance(value, int) else variable(name, *bounds(value))
+        return target
+
+    def _text(self, writer: Writer, value: Operand) -> str:
+        self._note_used(value)
+        return writer.text(value)
+
+    def _condition(self, writer: Writer, value: Operand) -> str:
+        self._note_used(value)
+        return writer.condition(value)
+
+    def _note_used(self, value: Operand) -> None:
+        self.used |= _names(value)
+
+    # --- memory
+
+    def _write_access(self, access: MemoryAccess, writer: Writer) -> None:
+        size = access.size
+        is_load = access.kind in (AccessKind.LOAD, AccessKind.LOAD_PAIR)
+        views = f"{'r' if is_load else 'w'}{size}"
+        self.views.add(views)
+        address = self._text(writer, access.address)
+        early = () if access.kind is AccessKind.MODIFY else access.values
+        values = [self._text(writer, value) for value in early]
+        if not address.isidentifier():
+            self._line(f"a = {address}")
+            address = "a"
+        place = f"{views}[{address} & {KEYS[size]}]"
+        index = f"({address} & {PAGE_OFFSET}) >> {size.bit_length() - 1}" if size > 1 else f"{address} & {PAGE_OFFSET}"
+        results = [result.args[0] for result in access.results]
+        if access.kind is AccessKind.LOAD:
+            self._line(f"{results[0]} = {place}[{index}]")
+        elif access.kind is AccessKind.STORE:
+            self._line(f"{place}[{index}] = {values[0]}")
+        else:
+            self._line(f"v = {place}; i = {index}")
+            self._write_compound(access.kind, results, values, access, writer)
+
+    def _write_compound(
+        self, kind: AccessKind, results: list[str], values: list[str], access: MemoryAccess, writer: Writer
+    ) -> None:
+        if kind is AccessKind.LOAD_PAIR:
+            self._line(f"{results[0]} = v[i]; {results[1]} = v[i + 1]")
+        elif kind is AccessKind.STORE_PAIR:
+            self._line(f"v[i + 1] = {values[1]}; v[i] = {values[0]}")  # past the end of the page, nothing is written
+        elif kind is AccessKind.MODIFY:
+            self._line(f"{results[0]} = v[i]")
+            self._line(f"v[i] = {self._text(writer, access.values[0])}")
+        else:
+            self._line(f"{results[0]} = v[i]")
+            self._line(f"if {results[0]} == {values[0]}: v[i] = {values[1]}")
+
+    # --- flags
+
+    def _set_flags(self, state: FlagState, writer: Writer, overwritten: set[str]) -> None:
+        """Let the flags be those of `state` from here on."""
+        self.sets_flags = True
+        self._recorder.state, self._stored = state, False
+        if not _is_simple(state) or self._concerns(state, overwritten):
+            self._store_flags(writer)
+
+    @staticmethod
+    def _concerns(state: FlagState, names: set[str]) -> bool:
+        return bool(names) and bool((_names(state.a) | _names(state.b)) & names)
+
+    def _store_flags(self, writer: Writer | None = None) -> None:
+        """Put what the flags are made of into their variables, if it is not there yet."""
+        if self._stored:
+            return
+        state, kind = self._recorder.state, self._recorder.state.kind
+        assert kind is not None
+        self._stored = True
+        if writer is None:
+            writer = Writer(self._line, self._name_of)
+            writer.count(state.flags if kind is GIVEN else (state.a, state.b))
+        if kind is GIVEN:
+            texts = [self._text(writer, flag) for flag in state.flags]
+            self._line(f"fk = {kind.number}; fn, fz, fc, fv = fa = {', '.join(texts)}")
+            self._recorder.state = FlagState(UNKNOWN.flags, GIVEN, UNKNOWN.flags)
+            return
+        a, b = self._text(writer, state.a), self._text(writer, state.b)
+        self._line(f"fk = {kind.number}; fa = {a}; fb = {b}")
+        first, second = _held("fa", state.a), _held("fb", state.b)
+        self._recorder.state = FlagState(kind.flags(first, second), kind, first, second)
+
+    def _work_out_flags(self) -> None:
+        """Make N, Z, C and V of flags that come from before."""
+        self.sets_flags = True
+        self._line("fn, fz, fc, fv = F[fk](fa, fb) if fk else ps.flags")
+        self._recorder.state = FlagState(UNKNOWN.flags, GIVEN, UNKNOWN.flags)
+        self._stored = True
+
+    # --- branches
+
+    def _write_branch(
+        self, node: Node, recording: Recording, target: str | None, writer: Writer, k: int, since: int
+    ) -> int | None:
+        wanted = recording.target
+        if wanted is None:
+            return (node.pc + 4) & _FULL
+        if target is not None:
+            self._write_indirect(node, recording, target, k, since)
+            return None
+        if isinstance(wanted, int):
+            if node.successors:
+                return wanted
+            self._exit(wanted, k, since)
+            return None
+        condition, taken, other = wanted.args
+        return self._write_choice(condition, taken, other, writer, k, since)
+
+    def _write_choice(
+        self, condition: Operand, taken: int, other: int, writer: Writer, k: int, since: int
+    ) -> int | None:
+        """One way within an `if`, which it never leaves; the other one goes on after it."""
+        self._note_used(condition)
+        is_swapped = self._is_short(other) and not self._is_short(taken)
+        if is_swapped:
+            taken, other = other, taken
+        text = writer.negated(condition) if is_swapped else writer.condition(condition)
+        self._line(f"if {text}:")
+        known, place = self._keep(), self._place
+        self._depth += 1
+        self._go(taken, k, since)
+        self._depth -= 1
+        self._restore(known)
+        self._place = place
+        return other
+
+    def _is_short(self, pc: int) -> bool:
+        """Whether the way to a place is written in a line or two: it is not written here."""
+        if self._loops:
+            return pc not in self._within()
+        return pc not in self._region.nodes
+
+    def _write_indirect(self, node: Node, recording: Recording, target: str, k: int, since: int) -> None:
+        for site in node.successors:
+            self._line(f"if {target} == {site}:")
+            known, place = self._keep(), self._place
+            self._depth += 1
+            self._go(site, k, since)
+            self._depth -= 1
+            self._restore(known)
+            self._place = place
+        if recording.btype:
+            self._line(f"ps.btype = {recording.btype}")
+        self._exit(target, k, since)
+
+    # --- exits
+
+    def _exit(self, pc: int | str, k: int, since: int, *, is_stepped: bool = False) -> None:
+        """Leave the function: the next instruction is that at `pc`."""
+        self.longest = max(self.longest, since)
+        self._write_flags()
+        self._line(WRITE_BACK)
+        self._line(f"cpu.pc = {pc}")
+        count = f"n + {k}" if k else "n"
+        self._line(f"return ~({count})" if is_stepped else f"return {count}")
+
+    def _write_flags(self) -> None:
+        state = self._recorder.state
+        if self._stored or state.kind is None or state.kind is GIVEN:
+            self._store_flags()
+            self._line(WRITE_FLAGS)
+            return
+        writer = Writer(self._line, self._name_of)
+        self._line(f"ps.flags = F[{state.kind.number}]({self._text(writer, state.a)}, {self._text(writer, state.b)})")
+
+
+WRITE_BACK = "@registers"
+WRITE_FLAGS = "@flags"
+"""Lines to be filled in when the whole function is known: registers and flags go back to where they belong."""
+
+
+def _is_direct(recording: Recording) -> bool:
+    """Whether a branch that is not indirect goes to a place, or to one of two places."""
+    target = recording.target
+    if recording.is_indirect or target is None or isinstance(target, int):
+        return True
+    return target.op == "select" and all(isinstance(place, int) for place in target.args[1:])
+
+
+def _held(name: str, value: Operand) -> Operand:
+    """A variable that holds a value."""
+    return value if isinstance(value, int) else variable(name, *bounds(value))
+
+
+def _is_simple(state: FlagState) -> bool:
+    """Whether what the flags are made of is so cheap to compute that it can be done where it is needed."""
+    return state.kind is not GIVEN and all(_is_cheap(value) for value in (state.a, state.b))
+
+
+def _is_cheap(value: Operand) -> bool:
+    if not isinstance(value, Expr) or value.op == "name":
+        return True
+    return value.op == "&" and isinstance(value.args[1], int) and _is_cheap(value.args[0])
+
+
+def _values(recording: Recording) -> Iterator[Operand]:
+    """All that is written of an instruction."""
+    yield from recording.guards
+    if recording.access is not None:
+        yield recording.access.address
+        yield from recording.access.values
+    yield from recording.writes.values()
+    if recording.flags is not None:
+        if recording.flags.kind is GIVEN:
+            yield from recording.flags.flags
+        else:
+            yield recording.flags.a
+            yield recording.flags.b
+    if recording.target is not None:
+        yield recording.target
+
+
+def _names(value: Operand) -> set[str]:
+    """The registers an expression is made of."""
+    if isinstance(value, tuple):
+        return set().union(*(_names(item) for item in value))
+    if not isinstance(value, Expr):
+        return set()
+    if value.op == "name":
+        name = value.args[0]
+        return {name} if name == STACK_POINTER or (name[0] == "x" and name[1:].isdigit()) else set()
+    return set().union(*(_names(arg) for arg in value.args), set())
