@@ -277,10 +277,12 @@ class Cpu:
     def store(self, address: Bits, size: int, value: Bits, access: Access = _NORMAL) -> None:
         """Write `size` bytes (1, 2, 4, 8, or 16 for exclusives and atomics) at a virtual address."""
         view = self.write_views[size].get(address & KEYS[size])
-        if view is None or access is _UNPRIVILEGED:
-            data_path.store(self, address, size, value, access)
-        else:
+        try:
+            if view is None or access is _UNPRIVILEGED:
+                raise KeyError  # noqa: TRY301  (a view that protects code raises it likewise)
             view[(address & PAGE_OFFSET) // size] = value
+        except KeyError:
+            data_path.store(self, address, size, value, access)
         if self.store_log is not None:
             self.store_log.append((address, size, value))
 
@@ -297,12 +299,14 @@ class Cpu:
         """Write two elements of `size` bytes (4 or 8); nothing is written if either faults."""
         view = self.write_views[size].get(address & KEYS[size])
         offset = address & PAGE_OFFSET
-        if view is None or offset > PAGE_SIZE - 2 * size:
-            data_path.store_pair(self, address, size, first, second, access)
-        else:
+        try:
+            if view is None or offset > PAGE_SIZE - 2 * size:
+                raise KeyError  # noqa: TRY301  (a view that protects code raises it likewise)
             index = offset // size
             view[index] = first
             view[index + 1] = second
+        except KeyError:
+            data_path.store_pair(self, address, size, first, second, access)
         if self.store_log is not None:
             self.store_log += [(address, size, first), ((address + size) & MASKS[64], size, second)]
 
@@ -348,14 +352,16 @@ class Cpu:
     def _modify(self, address: int, size: int, operation: Callable[[int], int | None]) -> int:
         """One access that reads, and writes what `operation` makes of that unless it is None."""
         view = self.write_views[size].get(address & KEYS[size])
-        if view is None:
-            old, new = data_path.modify(self, address, size, operation)
-        else:
-            index = (address & PAGE_OFFSET) // size
+        index = (address & PAGE_OFFSET) // size
+        try:
+            if view is None:
+                raise KeyError  # noqa: TRY301  (a view that protects code raises it likewise)
             old = view[index]
             new = operation(old)
             if new is not None:
                 view[index] = new
+        except KeyError:
+            old, new = data_path.modify(self, address, size, operation)
         if self.store_log is not None and new is not None:
             self.store_log.append((address, size, new))
         return old

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -41,6 +41,16 @@ class Device(Protocol):
         """Write `size` bytes at `offset`; BusError if the device refuses."""
 
 
+class CodeWatch(Protocol):
+    """Whoever depends on the content of a page: it has been compiled."""
+
+    def __call__(self, offset: int, size: int) -> None:
+        """Told of a write of `size` bytes at an offset, after it."""
+
+    def view(self, size: int) -> memoryview:
+        """The page as elements of `size` bytes; to write to what is depended on, is a KeyError."""
+
+
 class Page:
     """4 KiB of RAM at a physical `address`: `data`, and `views[size]` over it for sizes 1, 2, 4 and 8.
 
@@ -54,7 +64,7 @@ class Page:
     def __init__(self, number: int) -> None:
         """A page of zeros, `number` being its address in units of 4 KiB."""
         self.address = number << PAGE_SHIFT
-        self.code: Callable[[int, int], None] | None = None
+        self.code: CodeWatch | None = None
         self.data = bytearray(PAGE_SIZE)
         view = memoryview(self.data)
         none = view[:0]

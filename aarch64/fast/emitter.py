@@ -24,7 +24,7 @@ from aarch64.memory import PAGE_OFFSET
 from aarch64.translation.page_maps import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from aarch64.cpu import Cpu
     from aarch64.fast.expr import Operand
@@ -41,16 +41,27 @@ _MOST_LOOPS = 12
 _HALF_RANGE, _RANGES = 1 << 55, 1 << 56
 """Addresses from -2**55 up to 2**55 - 1, in 64 bits, have no tag: branching there needs no thought."""
 _FULL = (1 << 64) - 1
+_WORD = (1 << 32) - 1
 
 
 @attrs.define(eq=False)
 class _Loop:
-    """A loop being written: the places outside it that control leaves it for, and their numbers."""
+    """A loop being written.
+
+    Attributes:
+        head, members: its instructions.
+        ways: the places outside it that control leaves it for, and their numbers.
+        since: how many instructions may have been executed since the limit was looked at when it is left.
+        turns: where control goes back to its head: the number of the line that counts, and the count.
+        has_inner: whether there is a loop inside it.
+    """
 
     head: int
     members: frozenset[int]
     ways: dict[int, int] = attrs.field(factory=dict)
     since: int = 0
+    turns: list[tuple[int, int]] = attrs.field(factory=list)
+    has_inner: bool = False
 
     def way(self, target: int) -> int:
         """The number of a place."""
@@ -80,6 +91,7 @@ class Emitter:
     def __init__(self, cpu: Cpu, region: Region) -> None:
         """Write `region` as `cpu` would execute it now."""
         self._recorder = Recorder(cpu)
+        self._scratch = Recorder(cpu)
         self._region = region
         self._joints = region.joints
         self._stored = True
@@ -141,6 +153,7 @@ class Emitter:
             if pc == inner.head:
                 self.longest = max(self.longest, since)
                 self._store_flags()
+                inner.turns.append((len(self.lines), k))
                 self._line(f"n += {k}")
                 self._line("continue")
                 return True
@@ -160,22 +173,80 @@ class Emitter:
         self._store_flags()
         if k:
             self._line(f"n += {k}")
-        self._forget()
-        self._line("while True:")
-        self._depth += 1
-        self._place = (head, 0)
-        self._line("if n > lim:")
-        self._depth += 1
-        self._exit(head, 0, 0)
-        self._depth -= 1
+        narrow = self._guard_narrow(head, members)
+        self._forget(narrow)
         loop = _Loop(head, members)
         self._loops.append(loop)
+        self._line("while True:")
+        first = len(self.lines)
+        self._depth += 1
         following = self._write_node(head, 0, 0)
         if following is not None:
             self._go(following, 1, 1)
-        self._loops.pop()
         self._depth -= 1
+        self._loops.pop()
+        self._limit(loop, first)
+        if self._loops:
+            self._loops[-1].has_inner = True
         self._after(loop)
+
+    def _guard_narrow(self, head: int, members: frozenset[int]) -> set[str]:
+        """Registers that hold 32 bits all through a loop: so they are written there, and so they are at the start.
+
+        Where that is not so at the start, the instruction is executed by itself; before long it will be.
+        """
+        recorder, widths = self._scratch, dict[str, int]()
+        for pc in members:
+            recorder.forget()
+            node = self._region.nodes[pc]
+            try:
+                writes = recorder.record(node.decoded, pc).writes if node.decoded else {}
+            except NotRecordable:
+                writes = {}
+            for name, value in writes.items():
+                widths[name] = max(widths.get(name, 0), bounds(value)[1])
+        narrow = {name for name, high in widths.items() if high <= _WORD}
+        unsure = sorted(
+            name for name in narrow if bounds(self._recorder.registers.get(name, variable(name)))[1] > _WORD
+        )
+        if unsure:
+            self.used |= set(unsure)
+            self._place = (head, 0)
+            self._line(f"if ({' | '.join(unsure)}) > {_WORD}:")
+            self._depth += 1
+            self._exit(head, 0, 0, is_stepped=True)
+            self._depth -= 1
+        return narrow
+
+    def _limit(self, loop: _Loop, first: int) -> None:
+        """Let a loop end when the limit has come. Where every turn takes as long, a range does it."""
+        turns = {k for _, k in loop.turns}
+        self._place = (loop.head, 0)
+        if len(turns) == 1 and not loop.has_inner:
+            (k,) = turns
+            indent = "    " * self._depth
+            self.lines[first - 1] = f"{indent}s = lim - n"
+            self.lines.insert(first, f"{indent}for n in range(n, lim + 1, {k}):")
+            self.places.insert(first, self._place)
+            for number, _ in reversed(loop.turns):
+                del self.lines[number + 1], self.places[number + 1]
+            self._line("else:")
+            self._depth += 1
+            self._line(f"if s >= 0: n += {k}")
+            self._forget()
+            self._exit(loop.head, 0, 0)
+            self._depth -= 1
+            return
+        kept_lines, kept_places = self.lines, self.places
+        self.lines, self.places = [], []
+        self._depth += 1
+        self._line("if n > lim:")
+        self._depth += 1
+        self._forget()
+        self._exit(loop.head, 0, 0)
+        self._depth -= 2
+        kept_lines[first:first], kept_places[first:first] = self.lines, self.places
+        self.lines, self.places = kept_lines, kept_places
 
     def _after(self, loop: _Loop) -> None:
         """Write the ways out of a loop."""
@@ -191,8 +262,9 @@ class Emitter:
             if not is_last:
                 self._depth -= 1
 
-    def _forget(self) -> None:
+    def _forget(self, narrow: Iterable[str] = ()) -> None:
         self._recorder.forget()
+        self._recorder.registers |= {name: variable(name, 0, _WORD) for name in narrow}
         self._stored = True
 
     def _keep(self) -> _Known:
@@ -274,7 +346,7 @@ class Emitter:
         is_load = access.kind in (AccessKind.LOAD, AccessKind.LOAD_PAIR)
         views = f"{'r' if is_load else 'w'}{size}"
         self.views.add(views)
-        address = self._text(writer, access.address)
+        address = self._text(writer, _place_of(access.address, writer))
         early = () if access.kind is AccessKind.MODIFY else access.values
         values = [self._text(writer, value) for value in early]
         if not address.isidentifier():
@@ -410,6 +482,8 @@ class Emitter:
         self._line(WRITE_BACK)
         self._line(f"cpu.pc = {pc}")
         count = f"n + {k}" if k else "n"
+        if is_stepped and k == 0:
+            self._line("if bt and not n: ps.btype = bt")
         self._line(f"return ~({count})" if is_stepped else f"return {count}")
 
     def _write_flags(self) -> None:
@@ -433,6 +507,13 @@ def _is_direct(recording: Recording) -> bool:
     if recording.is_indirect or target is None or isinstance(target, int):
         return True
     return target.op == "select" and all(isinstance(place, int) for place in target.args[1:])
+
+
+def _place_of(address: Operand, writer: Writer) -> Operand:
+    """What finds a page and a place in it as well as an address does: bits above 63 do not matter there."""
+    if isinstance(address, Expr) and address.op == "&" and address.args[1] == _FULL and not writer.is_shared(address):
+        return address.args[0]
+    return address
 
 
 def _held(name: str, value: Operand) -> Operand:

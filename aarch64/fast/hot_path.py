@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -44,6 +44,31 @@ class _Code:
     def __call__(self, offset: int, size: int) -> None:
         if any(word in self.words for word in range(offset & ~3, offset + size, 4)):
             self.forget(self.page)
+
+    def view(self, size: int) -> Any:
+        """The page as elements of a size, its code protected."""
+        return _ProtectedView(self.page.views[size], size, self.words)
+
+
+class _ProtectedView:
+    """A view of a page, in which data may lie beside code: writing to a word of the code is a KeyError."""
+
+    __slots__ = ("_other", "_size", "_view", "_words")
+
+    def __init__(self, view: memoryview, size: int, words: set[int]) -> None:
+        self._view = view
+        self._size = size
+        self._words = words
+        self._other = 4 if size == 8 else 0
+
+    def __getitem__(self, index: int) -> int:
+        return self._view[index]
+
+    def __setitem__(self, index: int, value: int) -> None:
+        word = index * self._size & ~3
+        if word in self._words or word + self._other in self._words:
+            raise KeyError(index)
+        self._view[index] = value
 
 
 class HotPath:

@@ -30,7 +30,9 @@ STACK_POINTER = "sp"
 
 
 _REGISTERS = tuple(f"x{number}" for number in range(31))
-_UNKNOWN_REGISTERS: dict[str, Operand] = {name: variable(name) for name in (*_REGISTERS, STACK_POINTER)}
+
+_LEAST_ADDRESS, _GREATEST_ADDRESS = 1 << 12, FULL - (1 << 12)
+"""What page maps hold lies between: an access that succeeded tells so much about its address."""
 
 
 @unique
@@ -140,7 +142,7 @@ class Recorder(Cpu):
 
     def forget(self) -> None:
         """Know nothing of the registers and flags any more."""
-        self.registers = dict(_UNKNOWN_REGISTERS)
+        self.registers = {}
         self.state = UNKNOWN
 
     def record(self, decoded: Decoded, pc: Operand) -> Recording:
@@ -173,7 +175,14 @@ class Recorder(Cpu):
         return False
 
     def x(self, number: int, width: int = 64) -> Operand:
-        return 0 if number == ZR else self.registers[_REGISTERS[number]] & MASKS[width]
+        return 0 if number == ZR else self._known(_REGISTERS[number]) & MASKS[width]
+
+    def _known(self, name: str) -> Operand:
+        """What is known of a register."""
+        value = self.registers.get(name)
+        if value is None:
+            value = self.registers[name] = variable(name)
+        return value
 
     def set_x(self, number: int, value: Operand) -> None:
         if number != ZR:
@@ -197,7 +206,7 @@ class Recorder(Cpu):
 
     @property  # type: ignore[misc]  # it is written by set_xsp()
     def sp(self) -> Operand:
-        return self.registers[STACK_POINTER]
+        return self._known(STACK_POINTER)
 
     # --- flags
 
@@ -223,6 +232,8 @@ class Recorder(Cpu):
     def _access(self, kind: AccessKind, size: int, address: Operand, *values: Operand, results: int = 1) -> Any:
         if size == 16:
             raise NotRecordable("an access of 16 bytes")
+        if isinstance(address, Expr):  # what is recorded from here on happens only if the access succeeds
+            address.low, address.high = max(address.low, _LEAST_ADDRESS), min(address.high, _GREATEST_ADDRESS)
         variables = tuple(variable(f"m{number}", 0, MASKS[8 * size]) for number in range(results))
         self.recording.access = MemoryAccess(kind, size, address, values, variables)
         return variables[0] if results == 1 else variables

@@ -36,6 +36,10 @@ class Writer:
                 if self._uses[value] == 1:
                     self.count(value.args)
 
+    def is_shared(self, value: Expr) -> bool:
+        """Whether a value is used more than once."""
+        return self._uses.get(value, 0) > 1
+
     def text(self, value: Operand) -> str:
         """A value, to be stored or calculated with."""
         return self._write(value, 0)
@@ -58,7 +62,7 @@ class Writer:
             return str(value.args[0])
         if value in self._names:
             return self._names[value]
-        if self._uses.get(value, 0) > 1:
+        if self.is_shared(value):
             text = self._expression(value, 0)
             name = f"t{len(self._names)}"
             self._emit(f"{name} = {text}")

@@ -45,6 +45,11 @@ class _WordRecorder(Recorder):
     def in_guarded_page(self) -> bool:
         raise NotRecordable("it depends on the page")
 
+    def _access(self, kind: AccessKind, size: int, address: Operand, *values: Operand, results: int = 1) -> Any:
+        if isinstance(address, Expr):  # it may also go by way of the vocabulary, which says nothing of the address
+            address = Expr(address.op, address.args, address.low, address.high)
+        return super()._access(kind, size, address, *values, results=results)
+
     def base(self, number: int) -> Operand:
         return variable(f"cpu.base({SP})") if number == SP else self.x(number)
 
@@ -146,8 +151,9 @@ def _write_access(access: MemoryAccess, writer: Writer, lines: list[str]) -> Non
         case AccessKind.LOAD:
             lines.append(f"{results} = cpu.load({address}, {size}) if v is None else v[{index}]")
         case AccessKind.STORE:
-            lines.append(f"if v is None or cpu.store_log is not None: cpu.store({address}, {size}{values})")
-            lines.append(f"else: v[{index}] = {values[2:]}")
+            slowly = f"cpu.store({address}, {size}{values})"
+            lines.append(f"if v is None or cpu.store_log is not None: {slowly}")
+            lines += ["else:", f"    try: v[{index}] = {values[2:]}", f"    except KeyError: {slowly}"]
         case AccessKind.LOAD_PAIR:
             lines.append(f"{results} = cpu.load_pair({address}, {size})")
         case AccessKind.STORE_PAIR:

@@ -4,8 +4,8 @@ A context is all that decides on an access besides the tables: level, PSTATE.PAN
 maps of its own, from virtual addresses of pages to pages, which hold what translations have found and nothing else; so
 they go when the TLB drops anything. A regime that does not translate has them, too.
 
-Addresses are those that instructions have, tags included. A page that holds compiled code is never there to be written:
-so every store to it is seen.
+Addresses are those that instructions have, tags included. Of a page that holds compiled code the view to write to is
+one that refuses to have that code written to: so every such store is seen.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 from aarch64.translation.parameters import Regime, current_vmid, is_enabled, regime_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from aarch64.cpu import Cpu
     from aarch64.memory import Page
@@ -35,6 +35,9 @@ Views = tuple[dict[int, memoryview], ...]
 KEYS = tuple(mask(64) & ~(PAGE_OFFSET & -size) if size in _SIZES else mask(64) for size in range(_LARGEST + 1))
 """By size: the bits of an address that find its page. Those that say it is not aligned are among them, and so find
 nothing: one look tells whether a page is there and the access is aligned."""
+
+_FIRST_AND_LAST = (0, mask(64) & ~PAGE_OFFSET)
+"""Pages that are never here: so an address that is, stays in 64 bits when a page is added or taken away."""
 
 _CONTEXTS = 64
 _PAGES = 1 << 16
@@ -73,10 +76,10 @@ class PageMap:
         if request.is_fetch:
             self._note_fetch(address >> PAGE_SHIFT, page, is_guarded=translation.is_guarded)
         elif request.writes:
-            if page.code is None:
-                self._note_data(self.writable, self.writes, address & ~PAGE_OFFSET, page)
+            view = page.views.__getitem__ if page.code is None else page.code.view
+            self._note_data(self.writable, self.writes, address & ~PAGE_OFFSET, page, view)
         else:
-            self._note_data(self.readable, self.reads, address & ~PAGE_OFFSET, page)
+            self._note_data(self.readable, self.reads, address & ~PAGE_OFFSET, page, page.views.__getitem__)
 
     def _note_fetch(self, number: int, page: Page, *, is_guarded: bool) -> None:
         if len(self.fetches) >= _PAGES:
@@ -87,12 +90,16 @@ class PageMap:
             self.guarded.add(number)
 
     @staticmethod
-    def _note_data(pages: dict[int, Page], views: Views, base: int, page: Page) -> None:
+    def _note_data(
+        pages: dict[int, Page], views: Views, base: int, page: Page, view: Callable[[int], memoryview]
+    ) -> None:
+        if base in _FIRST_AND_LAST:
+            return
         if len(pages) >= _PAGES:
             _forget(pages, views)
         pages[base] = page
         for size in _SIZES:
-            views[size][base] = page.views[size]
+            views[size][base] = view(size)
 
     def forget_writes(self) -> None:
         """Look again at every page before it is written."""
