@@ -17,7 +17,7 @@ import attrs
 
 from aarch64.fast.expr import Expr, NotRecordable, bounds, variable
 from aarch64.fast.flags import GIVEN, UNKNOWN, FlagState
-from aarch64.fast.recorder import STACK_POINTER, AccessKind, Recorder
+from aarch64.fast.recorder import REGISTERS, AccessKind, Recorder
 from aarch64.fast.region import loop_of
 from aarch64.fast.source import Writer
 from aarch64.memory import PAGE_OFFSET
@@ -42,6 +42,7 @@ _HALF_RANGE, _RANGES = 1 << 55, 1 << 56
 """Addresses from -2**55 up to 2**55 - 1, in 64 bits, have no tag: branching there needs no thought."""
 _FULL = (1 << 64) - 1
 _WORD = (1 << 32) - 1
+_FLAG_VARIABLES = frozenset({"fn", "fz", "fc", "fv", "fa", "fb"})
 
 
 @attrs.define(eq=False)
@@ -317,6 +318,10 @@ class Emitter:
             )
         texts = {name: self._text(writer, value) for name, value in recording.writes.items()}
         if recording.flags is not None:
+            for number, (name, value) in enumerate(recording.writes.items()):
+                if _names(value, _FLAG_VARIABLES):  # which are about to change
+                    self._line(f"w{number} = {texts[name]}")
+                    texts[name] = f"w{number}"
             self._set_flags(recording.flags, writer, set(texts))
         elif not self._stored and self._concerns(self._recorder.state, set(texts)):
             self._store_flags()
@@ -549,13 +554,12 @@ def _values(recording: Recording) -> Iterator[Operand]:
         yield recording.target
 
 
-def _names(value: Operand) -> set[str]:
-    """The registers an expression is made of."""
+def _names(value: Operand, among: frozenset[str] = REGISTERS) -> set[str]:
+    """The variables `among` some, by default the registers, that an expression is made of."""
     if isinstance(value, tuple):
-        return set().union(*(_names(item) for item in value))
+        return set().union(*(_names(item, among) for item in value))
     if not isinstance(value, Expr):
         return set()
     if value.op == "name":
-        name = value.args[0]
-        return {name} if name == STACK_POINTER or (name[0] == "x" and name[1:].isdigit()) else set()
-    return set().union(*(_names(arg) for arg in value.args), set())
+        return among & {value.args[0]}
+    return set().union(*(_names(arg, among) for arg in value.args), set())

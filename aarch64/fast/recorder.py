@@ -15,6 +15,7 @@ import attrs
 from aarch64.access import Access
 from aarch64.bits import MASKS
 from aarch64.cpu import Cpu
+from aarch64.exceptions import ArchException
 from aarch64.fast.expr import FULL, Expr, NotRecordable, Operand, variable
 from aarch64.fast.flags import UNKNOWN, FlagState, state_of
 from aarch64.features import Feature
@@ -30,6 +31,8 @@ STACK_POINTER = "sp"
 
 
 _REGISTERS = tuple(f"x{number}" for number in range(31))
+REGISTERS = frozenset({*_REGISTERS, STACK_POINTER})
+"""The variables that hold registers in generated source."""
 
 _LEAST_ADDRESS, _GREATEST_ADDRESS = 1 << 12, FULL - (1 << 12)
 """What page maps hold lies between: an access that succeeded tells so much about its address."""
@@ -107,6 +110,9 @@ class _Level(_Forbidden):
         object.__setattr__(self, "sp", sp)
 
 
+_OWN = frozenset({"pc", "next_pc", "next_btype", "registers", "state", "recording", "reads_flags"})
+"""What a recorder may set while it records: everything else is state of the CPU."""
+
 _PLAIN = frozenset({Access.NORMAL, Access.ORDERED})
 
 
@@ -131,7 +137,7 @@ class Recorder(Cpu):
             setattr(self, field.name, FORBIDDEN)
         self.features = model.features
         self.max_el = model.max_el
-        self.pstate = _Level(model.pstate.el, model.pstate.sp)  # type: ignore[assignment]
+        self.pstate = self._level_of(model)
         self.store_log = None
         self.pc = self.next_pc = self.next_btype = 0
         self._checks_stack = model.checks_stack_alignment
@@ -139,6 +145,17 @@ class Recorder(Cpu):
         self.state = UNKNOWN
         self.recording = Recording()
         self.forget()
+        self._is_sealed = True
+
+    @staticmethod
+    def _level_of(model: Cpu) -> Any:
+        """What there is of PSTATE while recording."""
+        return _Level(model.pstate.el, model.pstate.sp)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _OWN and "_is_sealed" in self.__dict__:
+            raise NotRecordable(f"it sets {name}")
+        super().__setattr__(name, value)
 
     def forget(self) -> None:
         """Know nothing of the registers and flags any more."""
@@ -158,7 +175,7 @@ class Recorder(Cpu):
         self.pc, self.next_pc = pc, self._after(pc)
         try:
             definition.semantics(self, *definition.arguments(decoded.fields))
-        except (AttributeError, TypeError, KeyError, IndexError) as error:  # it met something symbolic or forbidden
+        except (ArchException, AttributeError, TypeError, KeyError, IndexError) as error:  # not with these operands
             raise NotRecordable(str(error)) from error
         return self.recording
 

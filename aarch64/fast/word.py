@@ -30,12 +30,14 @@ _FLAGS = tuple(variable(name, 0, 1) for name in ("fn", "fz", "fc", "fv"))
 class _WordRecorder(Recorder):
     """Records an instruction that may be anywhere: the PC is not known, nor is the level."""
 
-    def __init__(self, model: Cpu) -> None:
-        super().__init__(model)
-        self.pstate = FORBIDDEN
-        self.reads_flags = False
-        self.registers = {f"x{number}": variable(f"g[{number}]") for number in range(31)}
-        self.registers[STACK_POINTER] = variable("cpu.sp")
+    reads_flags = False
+
+    @staticmethod
+    def _level_of(_model: Cpu) -> Any:
+        return FORBIDDEN
+
+    def _known(self, name: str) -> Operand:
+        return variable("cpu.sp" if name == STACK_POINTER else f"g[{name[1:]}]")
 
     @staticmethod
     def _after(_pc: Operand) -> Operand:
