@@ -91,7 +91,8 @@ class Cpu:
     `gpr[31]` stays zero: it is the zero register. `sp_el`, `elr` and `spsr` are indexed by exception level.
     `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
-    which something other than the next instruction may have to happen. `store_log`, if there is one, is told each
+    which something other than the next instruction may have to happen. `unretired` counts the cycles in which no
+    instruction retired. `store_log`, if there is one, is told each
     store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_views` and
     `write_views` are its views for data. `tlb_observers` are told of entries that the TLB is about to drop.
     """
@@ -114,7 +115,7 @@ class Cpu:
     _lines: frozenset[Line] = frozenset()
     exclusive: tuple[int, int] | None = None
     cycles: int = 0
-    retired: int = 0
+    unretired: int = 0
     attention_at: int = 0
     services: Services = attrs.field(factory=NoServices)
     unaligned_device_access: bool = False
@@ -160,6 +161,11 @@ class Cpu:
     def sctlr(self) -> int:
         """SCTLR_ELx of the current translation regime."""
         return self.sysregs[f"SCTLR_EL{self.pstate.el or 1}"]
+
+    @property
+    def retired(self) -> int:
+        """How many instructions have retired: one in each cycle, but for those of exceptions and of waiting."""
+        return self.cycles - self.unretired
 
     @property
     def in_guarded_page(self) -> bool:

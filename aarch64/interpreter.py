@@ -69,6 +69,27 @@ class Observers(list[Observer]):
         for observer in observers:
             self.append(observer)
 
+    def remove(self, observer: Observer) -> None:
+        """Take an observer away."""
+        super().remove(observer)
+        self._request_attention()
+
+    def pop(self, index: SupportsIndex = -1) -> Observer:
+        """Take an observer away, by default the last one, and give it."""
+        found = super().pop(index)
+        self._request_attention()
+        return found
+
+    def clear(self) -> None:
+        """Take all observers away."""
+        super().clear()
+        self._request_attention()
+
+    def tell(self, cpu: Cpu, pc: int, word: int) -> None:
+        """Call them all."""
+        for observer in tuple(self):
+            observer(cpu, pc, word)
+
 
 @attrs.define(init=False, eq=False, repr=False)
 class Interpreter(Cpu):
@@ -107,11 +128,9 @@ class Interpreter(Cpu):
             self.next_pc = (pc + 4) & _PC_MASK
             operation(self)
         except ArchException as exception:
-            self.take_exception(exception)
-            self.cycles += 1
+            self._take(exception)
             return
         self.pc = self.next_pc
-        self.retired += 1
         self.cycles += 1
 
     def context_changed(self) -> None:
@@ -170,14 +189,14 @@ class Interpreter(Cpu):
             acknowledge(self, exception)
             self._take(exception)
         elif self._is_waiting():
-            self.cycles += 1
+            self.pass_cycles(1)
         else:
             self._execute_carefully()
         self.attention_at = self._next_attention()
 
     def _take(self, exception: ArchException) -> None:
         self.take_exception(exception)
-        self.cycles += 1
+        self.pass_cycles(1)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
@@ -216,8 +235,7 @@ class Interpreter(Cpu):
     def _observe(self, word: int) -> int:
         """Tell the observers; the word to execute, which is another one if they moved the PC."""
         pc = self.pc
-        for observer in tuple(self.observers):
-            observer(self, pc, word)
+        self.observers.tell(self, pc, word)
         return word if self.pc == pc else fetch(self, self.pc)
 
     def _execute(self, word: int) -> None:
@@ -227,13 +245,29 @@ class Interpreter(Cpu):
         operation(self)
         self.pstate.btype = self.next_btype
         self.pc = self.next_pc
-        self.retired += 1
         self.cycles += 1
+
+    def execute_observed(self, pc: int, word: int) -> None:
+        """The rest of a cycle of whose instruction, `word` at `pc`, the observers have been told."""
+        try:
+            self._execute(word if self.pc == pc else fetch(self, self.pc))
+        except ArchException as exception:
+            self._take(exception)
+        self.request_attention()
+
+    def pass_cycles(self, cycles: int) -> None:
+        """Let time go by without an instruction that retires."""
+        self.cycles += cycles
+        self.unretired += cycles
 
     def _next_attention(self) -> int:
         """The cycle at which the careful path is needed next."""
+        return 0 if self.observers else self.next_event()
+
+    def next_event(self) -> int:
+        """The cycle at which something other than an instruction and its observers may have to happen next."""
         state = self.pstate
-        if state.il or state.btype or self.waiting or self.observers or pending_exception(self) is not None:
+        if state.il or state.btype or self.waiting or pending_exception(self) is not None:
             return 0
         deadline = next_deadline(self)
         return NEVER if deadline is None else deadline

@@ -146,6 +146,7 @@ class Machine:
         semihosting_root: Path | None = None,
         command_line: str = "",
         exact: bool = False,
+        dump_blocks: Path | None = None,
     ) -> None:
         """Build a machine and switch it on.
 
@@ -160,6 +161,7 @@ class Machine:
             command_line: what semihosting tells the guest it was called with.
             exact: whether to execute everything one instruction at a time, without the hot path. The outcome is the
                 same.
+            dump_blocks: a directory to write what the hot path compiles to, as Python source.
 
         Raises:
             MachineError: there is no such machine.
@@ -186,7 +188,7 @@ class Machine:
         self.cpu.exception_observers.append(self._count)
         self._progress = Progress(self.cpu, self.locate)
         self._power_on: state.CpuState | None = None
-        self.hot_path = None if exact else HotPath(self.cpu)
+        self.hot_path = None if exact else HotPath(self.cpu, dump=dump_blocks)
 
     def __enter__(self) -> Self:
         return self
@@ -373,7 +375,7 @@ class Machine:
         if self._progress.is_lost():
             cpu.stop = Stop(StopReason.STUCK, self._progress.explain(), details=self._progress.details())
         elif cpu.waiting and (awake := wake_up(cpu)) is not None:
-            cpu.cycles = max(cpu.cycles, min(awake, limit))
+            cpu.pass_cycles(max(min(awake, limit) - cpu.cycles, 0))
 
     def _stopped(self, stop: Stop | None) -> Stop:
         """What a run ended with; only a guest that ended itself stays ended."""

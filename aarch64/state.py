@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 CpuState = dict[str, Any]
 
-COUNTERS = frozenset({"cycles", "retired"})
+COUNTERS = frozenset({"cycles", "unretired"})
 """State that moves in every cycle."""
 
 WIRING = frozenset(

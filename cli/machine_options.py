@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -17,7 +19,6 @@ from cli.values import Assignment, Placement, parse_assignment, parse_features, 
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from aarch64.devices.console import Console
     from aarch64.features import Feature
@@ -37,6 +38,7 @@ class MachineOptions:
     placements: tuple[Placement, ...]
     features: frozenset[Feature]
     unaligned: bool
+    exact: bool
 
     @contextmanager
     def machine(
@@ -54,6 +56,8 @@ class MachineOptions:
                 max_el=self.max_el,
                 ram=self.ram,
                 unaligned=self.unaligned,
+                exact=self.exact,
+                dump_blocks=_dump_directory(),
                 console=console,
                 semihosting_root=semihosting_root,
                 command_line=" ".join((self.program, *arguments)),
@@ -71,6 +75,15 @@ class MachineOptions:
             machine.place(placement.address, load_data(placement.file), placement.file)
         for assignment in self.registers:
             assignment.apply(machine.cpu)
+
+
+DUMP_VARIABLE = "A64_DUMP_BLOCKS"
+"""The environment variable that names a directory for the source of what is compiled."""
+
+
+def _dump_directory() -> Path | None:
+    name = os.environ.get(DUMP_VARIABLE)
+    return Path(name) if name else None
 
 
 _PARAMETERS = (
@@ -136,6 +149,7 @@ _PARAMETERS = (
         help="Architecture features: default, all or none, then +name or -name, separated by commas.",
     ),
     click.option("--unaligned", is_flag=True, help="Allow unaligned data accesses while the MMU is off."),
+    click.option("--exact", is_flag=True, help="Execute one instruction at a time, without the hot path."),
 )
 """In the order of the help."""
 

@@ -6,10 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any, TextIO
 
 from aarch64.bits import signed
+from aarch64.isa.table import disassemble
 from cli import console
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from aarch64.machine import Machine
     from aarch64.pstate import PState
@@ -54,6 +55,28 @@ def _violation(violation: Violation) -> dict[str, Any]:
         "noticed_cycle": violation.cycle,
         "noticed_pc": f"{violation.pc:#x}",
     }
+
+
+_PROFILED_BLOCKS = 10
+_PROFILED_INSTRUCTIONS = 12
+
+
+def profile_lines(machine: Machine) -> Iterator[str]:
+    """Where the cycles went: the hottest blocks, each with its place, its share and its first instructions."""
+    cycles = machine.cpu.cycles
+    profile = machine.hot_path.profile if machine.hot_path is not None else None
+    spent = profile.total() if profile else 0
+    yield f"{cycles} cycles, {_share(cycles - spent, cycles)} of them one instruction at a time"
+    for block, count in profile.most_common(_PROFILED_BLOCKS) if profile else ():
+        yield f"{_share(count, cycles)}  {count:>12}  {machine.locate(block.start)}"
+        shown = sorted(block.words)[:_PROFILED_INSTRUCTIONS]
+        yield from (f"    {pc:#x}  {block.words[pc]:08x}  {disassemble(block.words[pc], pc)}" for pc in shown)
+        if len(block.words) > len(shown):
+            yield f"    ... {len(block.words) - len(shown)} more"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:5.1f} %" if whole else "  0.0 %"
 
 
 def as_text(machine: Machine, width: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ class _Options:
     trace: str | None
     json: str | None
     check_bbm: bool
+    profile: bool
 
 
 @click.command(no_args_is_help=True)
@@ -59,6 +61,7 @@ class _Options:
 @click.option("--max-cycles", type=parse_count, metavar="CYCLES", help="Stop after this many cycles.")
 @click.option("--trace", metavar="FILE", help="Write a line for each instruction and exception; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout, after all that is printed.")
+@click.option("--profile", is_flag=True, help="Tell where the cycles went, at the end and on stderr.")
 @click.option(
     "--check-bbm",
     is_flag=True,
@@ -90,6 +93,9 @@ def run(
     When an abort ends the run, the walk of the translation tables that led to it is told, down to the bit; a64 walk
     tells that of any address. --check-bbm reports, at the end and on stderr, each translation table entry that was
     changed while the TLB could hold it; the exit status does not depend on it.
+
+    Code that is often executed is compiled to Python functions, with the same outcome to the bit. --profile tells which
+    took most cycles, with their instructions; --exact does without; A64_DUMP_BLOCKS=DIR writes their source to DIR.
 
     A line of --trace is the cycle, the level and stack pointer in use, PC, word and text of an instruction and, after
     a bar, what it changed: registers, PSTATE, [address]:bytes=value. Exceptions have lines of their own. A run that
@@ -130,6 +136,8 @@ def run(
 def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
     """Run as asked; the exit status."""
     checker = BreakBeforeMake(machine.cpu) if options.check_bbm else None
+    if options.profile and machine.hot_path is not None:
+        machine.hot_path.profile = Counter()
     with ExitStack() as stack:
         results = stack.enter_context(_output(options.json, host))
         trace = stack.enter_context(_output(options.trace, host))
@@ -148,6 +156,8 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
         host.tell(line)
     if complaint := _complaint(machine, stop):
         host.tell(complaint)
+    if options.profile:
+        host.tell("\n".join(report.profile_lines(machine)))
     return status
 
 

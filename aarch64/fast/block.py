@@ -10,15 +10,17 @@ import attrs
 from aarch64.fast.emitter import WRITE_BACK, WRITE_FLAGS, Emitter
 from aarch64.fast.flags import MATERIALIZE
 from aarch64.fast.recorder import STACK_POINTER
+from aarch64.fast.watched import WatchedEmitter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
 
     from aarch64.cpu import Cpu
     from aarch64.fast.region import Region
     from aarch64.memory import Page
 
-Function: TypeAlias = "Callable[[Any, int], int]"
+Function: TypeAlias = "Callable[..., Any]"
 """`function(cpu, limit)`: how many instructions were executed, complemented where the next one is to be stepped."""
 
 
@@ -30,33 +32,77 @@ class Block:
         start: the address it begins at.
         function: what it does.
         pages: the pages it is in, by virtual page number.
-        addresses: those of its instructions.
+        words: its instructions by address.
         source: the function's source.
     """
 
     start: int
     function: Function
     pages: Mapping[int, Page]
-    addresses: frozenset[int]
+    words: Mapping[int, int]
     source: str
     filename: str
+
+    @property
+    def addresses(self) -> AbstractSet[int]:
+        """The addresses of its instructions."""
+        return self.words.keys()
 
 
 def compile_region(cpu: Cpu, region: Region) -> Block | None:
     """The block of a region, as `cpu` would execute it now; None where nothing can be compiled."""
     emitter = Emitter(cpu, region)
     emitter.write()
-    if emitter.longest == 0:
-        return None
     name = f"block_{region.start:x}_el{cpu.pstate.el}"
     lines, first = _assemble(cpu, emitter, name)
+    return _compile(region, emitter, name, lines, first)
+
+
+def compile_watched(cpu: Cpu, region: Region) -> Block | None:
+    """Likewise a block that tells the observers.
+
+    Its `function(cpu, end, observe)` gives the cycle it got to, and the address and the word of an instruction that is
+    observed but not executed, or zeros.
+    """
+    emitter = WatchedEmitter(cpu, region)
+    emitter.write()
+    name = f"watched_{region.start:x}_el{cpu.pstate.el}"
+    head = [
+        f"def {name}(cpu, end, observe):",
+        f"    n = cpu.cycles; lim = end - {emitter.longest}",
+        "    if n > lim: return n, 0, 0",
+        f"    g = cpu.gpr; ps = cpu.pstate; s = cpu.sp_el; sp = {cpu.pstate.el if cpu.pstate.sp else 0}",
+        *_view_loads(emitter),
+        "    try:",
+    ]
+    body = [f"        {line}" for line in emitter.lines]
+    tail = [
+        "    except (KeyError, IndexError) as stop:",
+        "        if stop.__traceback__.tb_next is not None: raise  # it is the observer's",
+        "        pc, k = PLACES[stop.__traceback__.tb_lineno]",
+        "        return n + k, pc, WORDS[pc]",
+    ]
+    return _compile(region, emitter, name, [*head, *body, *tail], len(head) + 1)
+
+
+def _compile(region: Region, emitter: Emitter, name: str, lines: list[str], first: int) -> Block | None:
+    """The function that lines make, of which the emitter's begin at number `first`."""
+    if emitter.longest == 0:
+        return None
     source = "\n".join(lines) + "\n"
+    words = {pc: node.word for pc, node in region.nodes.items()}
     places = {first + number: place for number, place in enumerate(emitter.places)}
-    namespace: dict[str, Any] = {**emitter.primitives, "F": MATERIALIZE, "PLACES": places}
+    namespace: dict[str, Any] = {**emitter.primitives, "F": MATERIALIZE, "PLACES": places, "WORDS": words}
     filename = f"<{name}>"
     exec(compile(source, filename, "exec"), namespace)  # noqa: S102  (the source is ours, made of what was recorded)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return Block(region.start, namespace[name], region.pages, frozenset(region.nodes), source, filename)
+    return Block(region.start, namespace[name], region.pages, words, source, filename)
+
+
+def _view_loads(emitter: Emitter) -> list[str]:
+    return [
+        f"    {view} = cpu.{'read' if view[0] == 'r' else 'write'}_views[{view[1:]}]" for view in sorted(emitter.views)
+    ]
 
 
 def _assemble(cpu: Cpu, emitter: Emitter, name: str) -> tuple[list[str], int]:
@@ -70,9 +116,7 @@ def _assemble(cpu: Cpu, emitter: Emitter, name: str) -> tuple[list[str], int]:
         "    g = cpu.gpr; ps = cpu.pstate",
     ]
     head += [f"    {line}" for line in _loads(cpu, emitter.used | emitter.written)]
-    head += [
-        f"    {view} = cpu.{'read' if view[0] == 'r' else 'write'}_views[{view[1:]}]" for view in sorted(emitter.views)
-    ]
+    head += _view_loads(emitter)
     if emitter.sets_flags:
         head.append("    fk = 0; fa = fb = 0")
     head.append("    n = 0")

@@ -89,9 +89,11 @@ class Emitter:
         primitives: what the source calls, by name.
     """
 
+    recorder_type: type[Recorder] = Recorder
+
     def __init__(self, cpu: Cpu, region: Region) -> None:
         """Write `region` as `cpu` would execute it now."""
-        self._recorder = Recorder(cpu)
+        self._recorder = self.recorder_type(cpu)
         self._scratch = Recorder(cpu)
         self._region = region
         self._joints = region.joints
@@ -226,14 +228,14 @@ class Emitter:
         if len(turns) == 1 and not loop.has_inner:
             (k,) = turns
             indent = "    " * self._depth
-            self.lines[first - 1] = f"{indent}s = lim - n"
+            self.lines[first - 1] = f"{indent}room = lim - n"
             self.lines.insert(first, f"{indent}for n in range(n, lim + 1, {k}):")
             self.places.insert(first, self._place)
             for number, _ in reversed(loop.turns):
                 del self.lines[number + 1], self.places[number + 1]
             self._line("else:")
             self._depth += 1
-            self._line(f"if s >= 0: n += {k}")
+            self._line(f"if room >= 0: n += {k}")
             self._forget()
             self._exit(loop.head, 0, 0)
             self._depth -= 1
@@ -283,12 +285,7 @@ class Emitter:
         node = self._region.nodes[pc]
         self._place = (pc, k)
         self._count += 1
-        try:
-            recording = self._recorder.record(node.decoded, pc) if node.decoded else None
-            if recording is not None and not _is_direct(recording):
-                recording = None
-        except NotRecordable:
-            recording = None
+        recording = self._record(node)
         if recording is None:
             self._exit(pc, k, since, is_stepped=True)
             return None
@@ -296,10 +293,23 @@ class Emitter:
             self._work_out_flags()
             assert node.decoded is not None
             recording = self._recorder.record(node.decoded, pc)
-        writer = Writer(self._line, self._name_of)
-        writer.count(_values(recording))
+        writer = self._writer(recording)
         target = self._write_effects(recording, writer)
         return self._write_branch(node, recording, target, writer, k + 1, since + 1)
+
+    def _record(self, node: Node) -> Recording | None:
+        """What an instruction does here; None where it has to be executed by itself."""
+        try:
+            recording = self._recorder.record(node.decoded, node.pc) if node.decoded else None
+        except NotRecordable:
+            return None
+        return recording if recording is not None and _is_direct(recording) else None
+
+    def _writer(self, recording: Recording) -> Writer:
+        """What writes the expressions of an instruction."""
+        writer = Writer(self._line, self._name_of)
+        writer.count(_values(recording))
+        return writer
 
     def _write_effects(self, recording: Recording, writer: Writer) -> str | None:
         """Everything but the branch; the variable that holds an indirect target."""
@@ -316,6 +326,11 @@ class Emitter:
             self._line(
                 f"if target + {_HALF_RANGE} & {_FULL} >= {_RANGES} or target == {self._place[0]}: raise KeyError"
             )
+        self._write_results(recording, writer)
+        return target
+
+    def _write_results(self, recording: Recording, writer: Writer) -> None:
+        """Flags and registers."""
         texts = {name: self._text(writer, value) for name, value in recording.writes.items()}
         if recording.flags is not None:
             for number, (name, value) in enumerate(recording.writes.items()):
@@ -331,7 +346,6 @@ class Emitter:
             self.written.add(name)
             self.used.add(name)
             self._recorder.registers[name] = value if isinstance(value, int) else variable(name, *bounds(value))
-        return target
 
     def _text(self, writer: Writer, value: Operand) -> str:
         self._note_used(value)
@@ -561,5 +575,5 @@ def _names(value: Operand, among: frozenset[str] = REGISTERS) -> set[str]:
     if not isinstance(value, Expr):
         return set()
     if value.op == "name":
-        return among & {value.args[0]}
+        return set(among & {value.args[0]})
     return set().union(*(_names(arg, among) for arg in value.args), set())

@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aarch64.fast.block import compile_region
+from aarch64.fast.block import compile_region, compile_watched
 from aarch64.fast.region import discover, touched
+from aarch64.isa.table import disassemble
 from aarch64.memory import PAGE_SHIFT
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from aarch64.fast.block import Block
     from aarch64.interpreter import Interpreter
@@ -30,6 +33,9 @@ _MOST_COUNTS = 1 << 18
 
 _Mode = tuple[int, int, int, bool]
 """What a block is valid for: its address, the exception level, PSTATE.SP, and whether SP alignment is checked."""
+
+
+_Blocks = dict[_Mode, list["Block"]]
 
 
 @attrs.define(eq=False)
@@ -76,16 +82,22 @@ class HotPath:
 
     Attributes:
         threshold: how often an instruction is executed by `step()` before a block begins there, at least 1.
+        dump: a directory that the source of every block is written to, with the instructions it is made of; None for
+            none.
+        profile: the cycles spent in each block, if they are to be counted.
     """
 
-    def __init__(self, cpu: Interpreter, threshold: int = THRESHOLD) -> None:
+    def __init__(self, cpu: Interpreter, threshold: int = THRESHOLD, dump: Path | None = None) -> None:
         """Run `cpu`."""
         self._cpu = cpu
         self.threshold = threshold
+        self.dump = dump
+        self.profile: Counter[Block] | None = None
         self._counts: dict[int, int] = {}
         self._barren: set[int] = set()
-        self._blocks: dict[_Mode, list[Block]] = {}
-        self._addresses: dict[object, frozenset[int]] = {}
+        self._blocks: _Blocks = {}
+        self._watched: _Blocks = {}
+        self._made: dict[object, Block] = {}
         self._patches: dict[Page, int] = {}
 
     def run(self, limit: int, until: int | None, stay: Callable[[], None], arrive: Callable[[], None]) -> None:
@@ -100,18 +112,21 @@ class HotPath:
         cpu = self._cpu
         while cpu.stop is None and cpu.cycles < limit:
             before = cpu.cycles
-            if before < cpu.attention_at and cpu.store_log is None:
-                self._run_blocks(min(limit, cpu.attention_at, before + CHUNK), until)
-                if cpu.cycles > before:
-                    if cpu.pc == until:
-                        arrive()
-                    if cpu.stop is not None or cpu.cycles >= limit:
-                        break
-                    if cpu.pstate.btype:
-                        cpu.request_attention()
-            self._step(limit, until, stay, arrive, is_cold=cpu.cycles == before)
-        if cpu.pstate.btype:
-            cpu.request_attention()
+            run_blocks = self._run_watched if cpu.observers else self._run_blocks
+            if cpu.store_log is None:
+                run_blocks(limit, until)
+            is_cold = cpu.cycles == before
+            if not is_cold and cpu.pc == until:
+                arrive()
+            if cpu.stop is None and cpu.cycles < limit:
+                self._ask_for_attention()
+                self._step(limit, until, stay, arrive, is_cold=is_cold)
+        self._ask_for_attention()
+
+    def _ask_for_attention(self) -> None:
+        """Blocks leave PSTATE.BTYPE for the next instruction to see."""
+        if self._cpu.pstate.btype:
+            self._cpu.request_attention()
 
     def _step(
         self, limit: int, until: int | None, stay: Callable[[], None], arrive: Callable[[], None], *, is_cold: bool
@@ -134,17 +149,20 @@ class HotPath:
             if following != pc + 4 or not is_cold or cpu.stop is not None or cpu.cycles >= limit:
                 return
 
-    def _run_blocks(self, end: int, until: int | None) -> None:
-        """Execute blocks as long as there are any for where the PC gets to, up to cycle `end`."""
+    def _run_blocks(self, limit: int, until: int | None) -> None:
+        """Execute blocks as long as there are any for where the PC gets to."""
         cpu = self._cpu
-        begin = cycles = cpu.cycles
+        cycles = cpu.cycles
+        end = min(limit, cpu.attention_at, cycles + CHUNK)
         blocks = cpu.page_map.blocks[cpu.pstate.sp]
         pc = cpu.pc
         while cycles < end:
             function = blocks.get(pc) or self._block_at(pc)
-            if function is None or (until is not None and until in self._addresses[function]):
+            if function is None or (until is not None and until in self._made[function].addresses):
                 break
             executed = function(cpu, end - cycles)
+            if self.profile is not None:
+                self.profile[self._made[function]] += max(executed, ~executed)
             if executed < 0:
                 cycles += ~executed
                 break
@@ -153,7 +171,32 @@ class HotPath:
             if pc == until:
                 break
         cpu.cycles = cycles
-        cpu.retired += cycles - begin
+
+    def _run_watched(self, limit: int, until: int | None) -> None:
+        """As `_run_blocks`, with the observers told of each instruction."""
+        cpu, observers = self._cpu, self._cpu.observers
+        event = cpu.next_event()
+        if event <= cpu.cycles:
+            return
+        end = cpu.attention_at = min(limit, event, cpu.cycles + CHUNK)
+        observe = observers[0] if len(observers) == 1 else observers.tell
+        blocks = cpu.page_map.watched_blocks[cpu.pstate.sp]
+        try:
+            while cpu.cycles < end and cpu.attention_at == end and not cpu.pstate.btype:
+                function = blocks.get(cpu.pc) or self._watched_block_at(cpu.pc)
+                if function is None or (until is not None and until in self._made[function].addresses):
+                    break
+                begin = cpu.cycles
+                cpu.cycles, pc, word = function(cpu, end, observe)
+                if self.profile is not None:
+                    self.profile[self._made[function]] += cpu.cycles - begin
+                if word:
+                    cpu.execute_observed(pc, word)
+                    break
+                if cpu.pc == until or cpu.cycles == begin:
+                    break
+        finally:
+            cpu.request_attention()
 
     # --- what is compiled
 
@@ -161,10 +204,20 @@ class HotPath:
         """The block that begins at an address that no block is linked for yet; None if there is none."""
         if self._counts.get(pc, 0) < self._threshold(pc) or pc in self._barren:
             return None
-        block = self._find(pc) or self._compile(pc)
+        block = self._find(pc, self._blocks) or self._compile(pc, self._blocks)
         if block is None:
             return None
         self._cpu.page_map.blocks[self._cpu.pstate.sp][pc] = block.function
+        return block.function
+
+    def _watched_block_at(self, pc: int) -> Callable[..., Any] | None:
+        """Likewise a block that tells the observers."""
+        if self._counts.get(pc, 0) < self._threshold(pc) or pc in self._barren:
+            return None
+        block = self._find(pc, self._watched) or self._compile(pc, self._watched)
+        if block is None:
+            return None
+        self._cpu.page_map.watched_blocks[self._cpu.pstate.sp][pc] = block.function
         return block.function
 
     def _threshold(self, pc: int) -> int:
@@ -178,24 +231,27 @@ class HotPath:
         state = self._cpu.pstate
         return pc, state.el, state.sp, self._cpu.checks_stack_alignment
 
-    def _find(self, pc: int) -> Block | None:
+    def _find(self, pc: int, blocks: _Blocks) -> Block | None:
         """A block that begins at an address and consists of the pages that are there now."""
         page_map = self._cpu.page_map
-        for block in self._blocks.get(self._mode(pc), ()):
+        for block in blocks.get(self._mode(pc), ()):
             if _is_there(block, page_map):
                 return block
         return None
 
-    def _compile(self, pc: int) -> Block | None:
+    def _compile(self, pc: int, blocks: _Blocks) -> Block | None:
         region = discover(self._cpu.page_map, pc, self._is_warm)
-        block = compile_region(self._cpu, region) if region else None
+        compile_it = compile_watched if blocks is self._watched else compile_region
+        block = compile_it(self._cpu, region) if region else None
         if region is None or block is None:
             self._barren.add(pc)
             return None
-        if len(self._addresses) >= MOST_BLOCKS:
+        if len(self._made) >= MOST_BLOCKS:
             self.forget_all()
-        self._blocks.setdefault(self._mode(pc), []).append(block)
-        self._addresses[block.function] = block.addresses
+        blocks.setdefault(self._mode(pc), []).append(block)
+        self._made[block.function] = block
+        if self.dump is not None:
+            _write(self.dump, block)
         for page, offset in touched(region):
             code = page.code
             if code is None:
@@ -224,27 +280,37 @@ class HotPath:
 
     def _drop(self, blocks: Iterable[Block]) -> None:
         gone = set(blocks)
-        for mode in list(self._blocks):
-            self._blocks[mode] = [block for block in self._blocks[mode] if block not in gone]
-            if not self._blocks[mode]:
-                del self._blocks[mode]
+        for kept in (self._blocks, self._watched):
+            for mode in list(kept):
+                kept[mode] = [block for block in kept[mode] if block not in gone]
+                if not kept[mode]:
+                    del kept[mode]
         for block in gone:
-            self._addresses.pop(block.function, None)
+            self._made.pop(block.function, None)
             self._counts.pop(block.start, None)
             linecache.cache.pop(block.filename, None)
         for page_map in self._cpu.page_maps:
-            for linked in page_map.blocks:
+            for linked in (*page_map.blocks, *page_map.watched_blocks):
                 linked.clear()
+        self._cpu.request_attention()
 
     def forget_all(self) -> None:
         """Begin anew."""
-        blocks = [block for found in self._blocks.values() for block in found]
+        blocks = [block for kept in (self._blocks, self._watched) for found in kept.values() for block in found]
         for block in blocks:
             for page in block.pages.values():
                 page.code = None
         self._drop(blocks)
         self._counts.clear()
         self._patches.clear()
+
+
+def _write(directory: Path, block: Block) -> None:
+    """Write a block's source into a file of its own, the instructions it is made of before it."""
+    directory.mkdir(parents=True, exist_ok=True)
+    code = [f"# {pc:#x}  {word:08x}  {disassemble(word, pc)}" for pc, word in sorted(block.words.items())]
+    file = directory / f"{block.filename.strip('<>')}.py"
+    file.write_text("\n".join([*code, "", block.source]), encoding="utf-8")
 
 
 def _is_there(block: Block, page_map: PageMap) -> bool:

@@ -61,6 +61,7 @@ class PageMap:
         readable, writable: the same pages, by the address of the page.
         fetches: what may be executed, by page number (units of 4 KiB); `guarded` those of them that are (GP).
         blocks: by PSTATE.SP, compiled code that may be used here, by the address it begins at.
+        watched_blocks: likewise what tells observers of each instruction.
     """
 
     reads: Views = attrs.field(factory=_no_views)
@@ -70,6 +71,7 @@ class PageMap:
     fetches: dict[int, Page] = attrs.field(factory=_no_pages)
     guarded: set[int] = attrs.field(factory=set)
     blocks: tuple[dict[int, Any], dict[int, Any]] = attrs.field(factory=lambda: ({}, {}))
+    watched_blocks: tuple[dict[int, Any], dict[int, Any]] = attrs.field(factory=lambda: ({}, {}))
 
     def note(self, address: int, page: Page, translation: Translation, request: Request) -> None:
         """Remember that a request succeeded at an address, in a page of RAM."""

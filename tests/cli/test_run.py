@@ -92,6 +92,51 @@ def test_an_example_prints_and_returns_what_it_should(a64, example, path):
     assert (example.exit_status, example.stdout, "") == outcome(a64(path, *example.arguments))
 
 
+# --- the hot path
+
+SUM = f"""{START} ldr x1, =5000
+        mov     x0, #0
+1:      add     x0, x0, x1
+        subs    x1, x1, #1
+        b.ne    1b
+        and     x0, x0, #0xff
+        {EXIT}"""
+
+
+def test_exact_changes_nothing_but_the_way(a64, tmp_path):
+    results = []
+    for option in ((), ("--exact",)):
+        done = a64(SUM, *option, "--json", "result.json")
+        results.append((outcome(done), json.loads((tmp_path / "result.json").read_text())))
+    assert results[0] == results[1]
+    assert sum(range(5001)) & 0xFF == results[0][0][0]
+
+
+def test_profile_tells_where_the_cycles_went(a64):
+    status, printed, told = outcome(a64(SUM, "--profile"))
+    assert (sum(range(5001)) & 0xFF, "") == (status, printed)
+    head, hottest, *code = told.splitlines()
+    assert re.fullmatch(r"\d+ cycles,   [0-9.]+ % of them one instruction at a time", head)
+    assert re.fullmatch(r" 9\d\.\d %  +\d+  0x40000010 \(_start\+0x10\)", hottest)
+    assert [" add x0, x0, x1", " subs x1, x1, #1", " b.ne 0x40000010"] == [line[-len(text):] for line, text in zip(
+        code[:3], (" add x0, x0, x1", " subs x1, x1, #1", " b.ne 0x40000010"), strict=True)]  # fmt: skip
+
+
+def test_profile_of_an_exact_run_says_so(a64):
+    told = outcome(a64(SUM, "--profile", "--exact"))[2]
+    assert "cycles, 100.0 % of them one instruction at a time" in told
+
+
+def test_blocks_can_be_dumped(program, tmp_path):
+    environment = {**ENVIRONMENT, "A64_DUMP_BLOCKS": "blocks"}
+    subprocess.run(command(program(SUM)), cwd=tmp_path, env=environment, timeout=60, check=False)
+    (file,) = (tmp_path / "blocks").iterdir()
+    text = file.read_text()
+    assert text.startswith("# 0x40000010  8b010000  add x0, x0, x1\n")
+    assert "def block_40000010_el1(cpu, limit):" in text
+    compile(text, file.name, "exec")
+
+
 # --- exit status
 
 
@@ -277,7 +322,7 @@ def test_trace_to_stdout_keeps_lines_whole(a64):
         "1 EL1h 0x0000000040000004 52800820 mov w0, #65 | x0=0x41",
         "A",
         "2 EL1h 0x0000000040000008 b9000020 str w0, [x1] | [0x0000000009000000]:4=0x41",
-        "3 EL1h 0x000000004000000c 14000000 b 0x4000000c",
+        "3 EL1h 0x000000004000000c 14000000 b 0x40000010",
     ]
 
 
@@ -340,7 +385,7 @@ BYTES = "first: ldrb w0, [x0]\nldrb w1, [x1]\nb ."
         ("virt.dtb", "0x44000000", b"\xd0\x0d", ("0xd0", "0xd")),
         ("odd", "0x44000fff", b"ab", ("0x61", "0x62")),  # of any alignment, and across pages
         ("at@sign", "1140850688", b"ab", ("0x61", "0x62")),
-        ("behind", "0x4000000c", b"ab", ("0x61", "0x62")),  # next to the program
+        ("behind", "0x40000010", b"ab", ("0x61", "0x62")),  # next to the program
         ("last", "0x47fffffe", b"ab", ("0x61", "0x62")),
         ("elf", "0x44000000", (ROOT / "examples/programs/hello.elf").read_bytes(), ("0x7f", "0x45")),
         ("source.s", "0x44000000", b"nop", ("0x6e", "0x6f")),

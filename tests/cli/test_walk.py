@@ -108,7 +108,10 @@ def test_what_the_tlb_has_and_what_the_tables_say_by_now(walk):
         (
             ("2147483648", "--until", "on", "--for", "execute"),
             "execute from EL1 at 0x80000000",
-            "permission fault, level 3: EL1 may not execute: PXN (bit 53) is set and EL0 may write to the page (AP[2:1], bits 7:6, are 0b01)",
+            (
+                "permission fault, level 3: EL1 may not execute: PXN (bit 53) is set "
+                "and EL0 may write to the page (AP[2:1], bits 7:6, are 0b01)"
+            ),
         ),
         (
             ("0x80001000", "--at-cycle", "10"),

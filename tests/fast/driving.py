@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
 
 from aarch64.lines import Line
 from aarch64.machine import CallError
-from aarch64.memory import PAGE_SIZE
-from tests.fast.programs import ALIAS, CODE, DATA, RAM, word_of
+from aarch64.memory import PAGE_SIZE, BusError
+from tests.fast.programs import ALIAS, CODE, DATA, RAM, RAM_SIZE, TABLES, word_of
 from tests.strategies import INTERESTING
 from tests.translation.paging import Space
 
@@ -211,12 +212,13 @@ class Driver:
         how = self.choices.choice(("map", "map", "unmap"))
         is_user = self.pair.exact.cpu.max_el == 1 and self.pair.exact.cpu.pstate.el == 0
 
-        def change(machine: Machine) -> None:
+        def change(machine: Machine) -> str:
             space = _space_of(machine)
-            if how == "map":
-                space.map(page, frame, el0=is_user, ng=True, **bits)
-            else:
-                space.unmap(page)
+            try:
+                space.map(page, frame, el0=is_user, ng=True, **bits) if how == "map" else space.unmap(page)
+            except BusError as error:  # the guest has ruined its tables
+                return str(error)
+            return how
 
         self.pair.both(change, f"{how} {page:#x} {frame:#x} {bits}")
         if self.choices.integer(0, 3):
@@ -285,8 +287,9 @@ _TRANSLATION = (
 
 
 def _space_of(machine: Machine) -> Space:
+    """The tables in use; new ones are made behind those that were loaded."""
     root = machine.cpu.sysregs["TTBR0_EL1"] & (1 << 48) - 1
-    return Space(machine.cpu, iter([root or RAM]))
+    return Space(machine.cpu, chain([root], range(TABLES + 0x10000, RAM + RAM_SIZE, PAGE_SIZE)))
 
 
 def drive(pair: Pair, choices: Choices, most: int = 12) -> None:
