@@ -413,11 +413,12 @@ def _speed(row: Row, name: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    """Three significant digits, without an exponent."""
+    """Three significant digits without an exponent; two below 0.1, which keeps a column at five characters."""
     if value is None:
         return _NOTHING
-    rounded = float(f"{value:.2e}")
-    decimals = 2 - math.floor(math.log10(rounded))
+    digits = 3 if value >= 0.1 else 2
+    rounded = float(f"{value:.{digits - 1}e}")
+    decimals = digits - 1 - math.floor(math.log10(rounded))
     return f"{rounded:.{max(0, decimals)}f}"
 
 

@@ -200,11 +200,12 @@ def test_lines_fit_eighty_columns(monkeypatch):
         (1.0, "1.00"),
         (0.9996, "1.00"),
         (0.5, "0.500"),
-        (0.01234, "0.0123"),
-        (0.000456, "0.000456"),
+        (0.01234, "0.012"),
+        (0.0996, "0.10"),
+        (0.000456, "0.00046"),
     ],
 )
-def test_three_digits(value, text):
+def test_significant_digits(value, text):
     assert bench._number(value) == text
 
 
