@@ -24,7 +24,7 @@ from aarch64.memory import PAGE_OFFSET
 from aarch64.translation.page_maps import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from aarch64.cpu import Cpu
     from aarch64.fast.expr import Operand
@@ -51,6 +51,8 @@ class _Loop:
 
     Attributes:
         head, members: its instructions.
+        constants: the registers that it does not write.
+        hoisted: by their source, values of them that are computed before it, and the variables for them.
         ways: the places outside it that control leaves it for, and their numbers.
         since: how many instructions may have been executed since the limit was looked at when it is left.
         turns: where control goes back to its head: the number of the line that counts, and the count.
@@ -59,6 +61,8 @@ class _Loop:
 
     head: int
     members: frozenset[int]
+    constants: frozenset[str]
+    hoisted: dict[str, tuple[str, str]] = attrs.field(factory=dict)
     ways: dict[int, int] = attrs.field(factory=dict)
     since: int = 0
     turns: list[tuple[int, int]] = attrs.field(factory=list)
@@ -109,6 +113,7 @@ class Emitter:
         self._place = (region.start, 0)
         self._count = 0
         self._loops: list[_Loop] = []
+        self._hoisted = 0
         self.sets_flags = False
 
     def write(self) -> None:
@@ -176,9 +181,10 @@ class Emitter:
         self._store_flags()
         if k:
             self._line(f"n += {k}")
-        narrow = self._guard_narrow(head, members)
+        widths = self._widths(members)
+        narrow = self._guard_narrow(head, widths)
         self._forget(narrow)
-        loop = _Loop(head, members)
+        loop = _Loop(head, members, self._variables_but(widths))
         self._loops.append(loop)
         self._line("while True:")
         first = len(self.lines)
@@ -189,15 +195,15 @@ class Emitter:
         self._depth -= 1
         self._loops.pop()
         self._limit(loop, first)
+        for name, text in loop.hoisted.values():
+            self.lines.insert(first - 1, "    " * self._depth + f"{name} = {text}")
+            self.places.insert(first - 1, (head, 0))
         if self._loops:
             self._loops[-1].has_inner = True
         self._after(loop)
 
-    def _guard_narrow(self, head: int, members: frozenset[int]) -> set[str]:
-        """Registers that hold 32 bits all through a loop: so they are written there, and so they are at the start.
-
-        Where that is not so at the start, the instruction is executed by itself; before long it will be.
-        """
+    def _widths(self, members: frozenset[int]) -> dict[str, int]:
+        """The registers that are written in a loop, and the greatest value that any of them is seen to get."""
         recorder, widths = self._scratch, dict[str, int]()
         for pc in members:
             recorder.forget()
@@ -208,6 +214,17 @@ class Emitter:
                 writes = {}
             for name, value in writes.items():
                 widths[name] = max(widths.get(name, 0), bounds(value)[1])
+        return widths
+
+    def _variables_but(self, written: Iterable[str]) -> frozenset[str]:
+        """The registers that stay as they are in a loop that writes some."""
+        return REGISTERS - frozenset(written)
+
+    def _guard_narrow(self, head: int, widths: Mapping[str, int]) -> set[str]:
+        """Registers that hold 32 bits all through a loop: so they are written there, and so they are at the start.
+
+        Where that is not so at the start, the instruction is executed by itself; before long it will be.
+        """
         narrow = {name for name, high in widths.items() if high <= _WORD}
         unsure = sorted(
             name for name in narrow if bounds(self._recorder.registers.get(name, variable(name)))[1] > _WORD
@@ -297,6 +314,18 @@ class Emitter:
         target = self._write_effects(recording, writer)
         return self._write_branch(node, recording, target, writer, k + 1, since + 1)
 
+    def _hoist(self, value: Expr) -> str | None:
+        """The variable that holds a value which does not change in the loop."""
+        if not self._loops or not _is_made_of(value, self._loops[-1].constants):
+            return None
+        hoisted = self._loops[-1].hoisted
+        text = Writer(self._line, self._name_of).text(value)
+        self._note_used(value)
+        if text not in hoisted:
+            self._hoisted += 1
+            hoisted[text] = f"h{self._hoisted}", text
+        return hoisted[text][0]
+
     def _record(self, node: Node) -> Recording | None:
         """What an instruction does here; None where it has to be executed by itself."""
         try:
@@ -307,7 +336,7 @@ class Emitter:
 
     def _writer(self, recording: Recording) -> Writer:
         """What writes the expressions of an instruction."""
-        writer = Writer(self._line, self._name_of)
+        writer = Writer(self._line, self._name_of, self._hoist)
         writer.count(_values(recording))
         return writer
 
@@ -518,6 +547,15 @@ class Emitter:
 WRITE_BACK = "@registers"
 WRITE_FLAGS = "@flags"
 """Lines to be filled in when the whole function is known: registers and flags go back to where they belong."""
+
+
+def _is_made_of(value: Operand, names: frozenset[str]) -> bool:
+    """Whether an expression has no other variables."""
+    if not isinstance(value, Expr):
+        return isinstance(value, int)
+    if value.op == "name":
+        return value.args[0] in names
+    return value.op != "call" and all(_is_made_of(arg, names) for arg in value.args)
 
 
 def _is_direct(recording: Recording) -> bool:

@@ -16,15 +16,28 @@ COMPARISONS = {"==": "!=", "!=": "==", "<": ">=", ">=": "<", ">": "<=", "<=": ">
 
 _PRECEDENCE = {"|": 1, "^": 2, "&": 3, "<<": 4, ">>": 4, "+": 5, "-": 5, "*": 6}
 _ATOM = 9
+_MASK_64 = (1 << 64) - 1
 
 
 class Writer:
     """Writes the expressions of one instruction: what is used more than once is put into a variable first."""
 
-    def __init__(self, emit: Callable[[str], None], name_of: Callable[[Callable[..., int]], str]) -> None:
-        """Lines go to `emit`; `name_of` gives the name by which a primitive is called."""
+    def __init__(
+        self,
+        emit: Callable[[str], None],
+        name_of: Callable[[Callable[..., int]], str],
+        hoist: Callable[[Expr], str | None] = lambda _value: None,
+    ) -> None:
+        """Make a writer.
+
+        Args:
+            emit: takes each line.
+            name_of: gives the name by which a primitive is called.
+            hoist: gives the variable that holds a value already, where that has been computed before.
+        """
         self._emit = emit
         self._name_of = name_of
+        self._hoist = hoist
         self._uses: dict[Expr, int] = {}
         self._names: dict[Expr, str] = {}
 
@@ -62,6 +75,8 @@ class Writer:
             return str(value.args[0])
         if value in self._names:
             return self._names[value]
+        if found := self._hoist(value):
+            return found
         if self.is_shared(value):
             text = self._expression(value, 0)
             name = f"t{len(self._names)}"
@@ -79,6 +94,9 @@ class Writer:
         if op == "select":
             condition, if_true, if_false = args
             return f"({self._write(if_true, 1)} if {self.condition(condition)} else {self._write(if_false, 1)})"
+        if op == "&" and isinstance(args[1], int) and args[1] == _MASK_64 and _is_decrement(args[0]):
+            less_one = self._write(args[0].args[0], _ATOM)
+            return f"({less_one} - 1 if {less_one} else {_MASK_64})"  # cheaper than to subtract and mask
         level = _PRECEDENCE[op]
         left, right = self._write(args[0], level), self._write(args[1], level + 1)
         text = f"{left} {op} {right}"
@@ -107,3 +125,10 @@ class Writer:
     def _is_shift(self, value: Operand) -> bool:
         is_single = isinstance(value, Expr) and value not in self._names and self._uses.get(value, 0) <= 1
         return is_single and value.op == ">>" and isinstance(value.args[1], int)
+
+
+def _is_decrement(value: Operand) -> bool:
+    """Whether a value is a 64-bit variable less one."""
+    if not isinstance(value, Expr) or value.op != "+" or not isinstance(value.args[1], int) or value.args[1] != -1:
+        return False
+    return bool(value.args[0].op == "name" and value.args[0].low >= 0)

@@ -15,6 +15,8 @@ from aarch64.fast.recorder import STACK_POINTER, Recorder
 from aarch64.pseudocode import condition_holds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from aarch64.fast.recorder import Recording
     from aarch64.fast.source import Writer
     from aarch64.pseudocode import Flags
@@ -74,7 +76,10 @@ class WatchedEmitter(Emitter):
     def _store_flags(self, writer: Writer | None = None) -> None:
         """They are stored."""
 
-    def _guard_narrow(self, head: int, members: frozenset[int]) -> set[str]:
+    def _variables_but(self, written: Iterable[str]) -> frozenset[str]:
+        return frozenset()
+
+    def _guard_narrow(self, head: int, widths: Mapping[str, int]) -> set[str]:
         return set()
 
     def _exit(self, pc: int | str, k: int, since: int, *, is_stepped: bool = False) -> None:
