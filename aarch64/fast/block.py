@@ -78,8 +78,9 @@ def compile_watched(cpu: Cpu, region: Region) -> Block | None:
     body = [f"        {line}" for line in emitter.lines]
     tail = [
         "    except (KeyError, IndexError) as stop:",
-        "        if stop.__traceback__.tb_next is not None: raise  # it is the observer's",
-        "        pc, k = PLACES[stop.__traceback__.tb_lineno]",
+        "        place = PLACES[stop.__traceback__.tb_lineno]",
+        "        if place is None: raise  # it is the observer's",
+        "        pc, k = place",
         "        return n + k, pc, WORDS[pc]",
     ]
     return _compile(region, emitter, name, [*head, *body, *tail], len(head) + 1)

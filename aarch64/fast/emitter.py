@@ -88,7 +88,7 @@ class Emitter:
     Attributes:
         lines: the body of the function, indented.
         places: by number of the line (from 1 in the body), the instruction it belongs to and how many were executed
-            since `n` was brought up to date.
+            since `n` was brought up to date; None for a line that executes nothing of an instruction.
         longest: how many instructions may be executed between two looks at the limit.
         primitives: what the source calls, by name.
     """
@@ -103,7 +103,7 @@ class Emitter:
         self._joints = region.joints
         self._stored = True
         self.lines: list[str] = []
-        self.places: list[tuple[int, int]] = []
+        self.places: list[tuple[int, int] | None] = []
         self.longest = 0
         self.primitives: dict[str, Callable[..., int]] = {}
         self.used: set[str] = set()

@@ -54,6 +54,7 @@ class WatchedEmitter(Emitter):
         count = f"n + {k}" if k else "n"
         self._line(f"cpu.pc = {pc}; cpu.cycles = {count}")
         self._line(f"observe(cpu, {pc}, {node.word})")
+        self.places[-1] = None
         self._line(f"if cpu.pc != {pc} or cpu.attention_at != end: return {count}, {pc}, {node.word}")
         self._recorder.forget()
         writer = self._writer(recording)
@@ -61,6 +62,12 @@ class WatchedEmitter(Emitter):
         following = self._write_branch(node, recording, target, writer, k + 1, since + 1)
         self._recorder.forget()
         return following
+
+    def _writer(self, recording: Recording) -> Writer:
+        writer = super()._writer(recording)
+        if recording.flags is not None:
+            writer.count(recording.flags.flags)
+        return writer
 
     def _write_results(self, recording: Recording, writer: Writer) -> None:
         texts = {name: writer.text(value) for name, value in recording.writes.items()}

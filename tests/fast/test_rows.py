@@ -127,7 +127,11 @@ def test_loops(body, registers):
 
 
 def in_one_run(program, budget=400):
-    """Run to the end; the branch to itself there is recognised."""
+    """Run to the end, observed and not; the branch to itself there is recognised."""
+    observed = make_pair(program)
+    for machine in observed.machines:
+        machine.cpu.observers.append(observed.watch(machine))
+    observed.run(budget)
     pair = make_pair(program)
     pair.run(budget)
     return pair
