@@ -224,7 +224,7 @@ USAGE = [
         "./program.s at 0x43fffffe..0x44000001 overlaps program.s at 0x44000000..0x44000003: place one of them else",
     ),
     (("--json", "data", "--load", "data@0x44000000"), "data: cannot be read: No such file or directory"),
-    (("--exact",), "No such option"),
+    (("--fastest",), "No such option"),
     (("--call", "f", "-1"), "No such option '-1'. Numbers below zero go after --, at the end."),
 ]
 
@@ -322,7 +322,7 @@ def test_trace_to_stdout_keeps_lines_whole(a64):
         "1 EL1h 0x0000000040000004 52800820 mov w0, #65 | x0=0x41",
         "A",
         "2 EL1h 0x0000000040000008 b9000020 str w0, [x1] | [0x0000000009000000]:4=0x41",
-        "3 EL1h 0x000000004000000c 14000000 b 0x40000010",
+        "3 EL1h 0x000000004000000c 14000000 b 0x4000000c",
     ]
 
 
