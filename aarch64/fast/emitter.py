@@ -100,7 +100,8 @@ class Emitter:
         self._recorder = self.recorder_type(cpu)
         self._scratch = Recorder(cpu)
         self._region = region
-        self._joints = region.joints
+        self._joints = set(region.joints)
+        self._peeled: set[int] = set()
         self._stored = True
         self.lines: list[str] = []
         self.places: list[tuple[int, int] | None] = []
@@ -139,13 +140,28 @@ class Emitter:
             if self._leaves(pc, k, since):
                 return
             loop = loop_of(self._region.nodes, pc, self._within()) if pc in self._joints else frozenset[int]()
-            if loop and len(self._loops) < _MOST_LOOPS:
+            if loop and len(self._loops) < _MOST_LOOPS and not self._is_peeled(pc):
                 self._write_loop(pc, loop, k, since)
                 return
             following = self._write_node(pc, k, since)
             if following is None:
                 return
             pc, k, since = following, k + 1, since + 1
+
+    def _is_peeled(self, head: int) -> bool:
+        """Whether a loop begins after its head. So it does where the head wants flags: in the loop they are known."""
+        node = self._region.nodes[head]
+        if head not in self._peeled and self._reads_flags(node):
+            self._peeled.add(head)
+            self._joints.update(node.successors)
+        return head in self._peeled
+
+    def _reads_flags(self, node: Node) -> bool:
+        self._scratch.forget()
+        try:
+            return node.decoded is not None and self._scratch.record(node.decoded, node.pc).reads_unknown_flags
+        except NotRecordable:
+            return False
 
     def _within(self) -> frozenset[int]:
         """The instructions that may be written here: those of the innermost loop but its head, or all."""
@@ -347,20 +363,24 @@ class Emitter:
         for guard in recording.guards:
             self._line(f"if {self._condition(writer, guard)}: raise KeyError")
         if recording.access is not None:
-            self._write_access(recording.access, writer)
+            self._write_access(recording.access, recording, writer)
         target = None
         if recording.is_indirect:
             target = "target"
             self._line(f"target = {self._text(writer, recording.target)}")
-            self._line(
-                f"if target + {_HALF_RANGE} & {_FULL} >= {_RANGES} or target == {self._place[0]}: raise KeyError"
-            )
+            if recording.writes:  # which are not to happen if it cannot go there
+                self._guard_target()
         self._write_results(recording, writer)
         return target
+
+    def _guard_target(self) -> None:
+        self._line(f"if target + {_HALF_RANGE} & {_FULL} >= {_RANGES} or target == {self._place[0]}: raise KeyError")
 
     def _write_results(self, recording: Recording, writer: Writer) -> None:
         """Flags and registers."""
         texts = {name: self._text(writer, value) for name, value in recording.writes.items()}
+        for name in self._received(recording).values():
+            del texts[name]
         if recording.flags is not None:
             for number, (name, value) in enumerate(recording.writes.items()):
                 if _names(value, _FLAG_VARIABLES):  # which are about to change
@@ -389,7 +409,7 @@ class Emitter:
 
     # --- memory
 
-    def _write_access(self, access: MemoryAccess, writer: Writer) -> None:
+    def _write_access(self, access: MemoryAccess, recording: Recording, writer: Writer) -> None:
         size = access.size
         is_load = access.kind in (AccessKind.LOAD, AccessKind.LOAD_PAIR)
         views = f"{'r' if is_load else 'w'}{size}"
@@ -397,12 +417,10 @@ class Emitter:
         address = self._text(writer, _place_of(access.address, writer))
         early = () if access.kind is AccessKind.MODIFY else access.values
         values = [self._text(writer, value) for value in early]
-        if not address.isidentifier():
-            self._line(f"a = {address}")
-            address = "a"
-        place = f"{views}[{address} & {KEYS[size]}]"
-        index = f"({address} & {PAGE_OFFSET}) >> {size.bit_length() - 1}" if size > 1 else f"{address} & {PAGE_OFFSET}"
-        results = [result.args[0] for result in access.results]
+        place, index = self._page_and_index(address, size)
+        place = f"{views}[{place}]"
+        received = self._received(recording)
+        results = [received.get(result.args[0], result.args[0]) for result in access.results]
         if access.kind is AccessKind.LOAD:
             self._line(f"{results[0]} = {place}[{index}]")
         elif access.kind is AccessKind.STORE:
@@ -411,11 +429,31 @@ class Emitter:
             self._line(f"v = {place}; i = {index}")
             self._write_compound(access.kind, results, values, access, writer)
 
+    def _received(self, recording: Recording) -> dict[str, str]:
+        """By the variable for what is loaded, the register that it is loaded into directly."""
+        access = recording.access
+        if access is None or access.kind not in (AccessKind.LOAD, AccessKind.LOAD_PAIR):
+            return {}
+        found = {result.args[0]: _receiver(result, recording) for result in access.results}
+        return {result: register for result, register in found.items() if register is not None}
+
+    def _page_and_index(self, address: str, size: int) -> tuple[str, str]:
+        """What finds a page, and an element of it."""
+        shift = size.bit_length() - 1
+        if address.startswith("0x"):
+            known = int(address, 16)
+            return hex(known & KEYS[size]), str((known & PAGE_OFFSET) >> shift)
+        if not address.isidentifier():
+            self._line(f"a = {address}")
+            address = "a"
+        index = f"{address} & {PAGE_OFFSET}"
+        return f"{address} & {KEYS[size]}", f"({index}) >> {shift}" if shift else index
+
     def _write_compound(
         self, kind: AccessKind, results: list[str], values: list[str], access: MemoryAccess, writer: Writer
     ) -> None:
         if kind is AccessKind.LOAD_PAIR:
-            self._line(f"{results[0]} = v[i]; {results[1]} = v[i + 1]")
+            self._line(f"{results[1]} = v[i + 1]; {results[0]} = v[i]")  # likewise nothing is loaded
         elif kind is AccessKind.STORE_PAIR:
             self._line(f"v[i + 1] = {values[1]}; v[i] = {values[0]}")  # past the end of the page, nothing is written
         elif kind is AccessKind.MODIFY:
@@ -517,6 +555,8 @@ class Emitter:
             self._depth -= 1
             self._restore(known)
             self._place = place
+        if not recording.writes:
+            self._guard_target()
         if recording.btype:
             self._line(f"ps.btype = {recording.btype}")
         self._exit(target, k, since)
@@ -571,6 +611,15 @@ def _place_of(address: Operand, writer: Writer) -> Operand:
     if isinstance(address, Expr) and address.op == "&" and address.args[1] == _FULL and not writer.is_shared(address):
         return address.args[0]
     return address
+
+
+def _receiver(result: Expr, recording: Recording) -> str | None:
+    """The register that something loaded goes to as it is, and that nothing else has to do with."""
+    names = [name for name, value in recording.writes.items() if value is result]
+    if len(names) != 1 or recording.flags is not None:
+        return None
+    among = frozenset({names[0], result.args[0]})
+    return None if any(_names(value, among) for value in recording.writes.values() if value is not result) else names[0]
 
 
 def _held(name: str, value: Operand) -> Operand:

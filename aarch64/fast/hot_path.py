@@ -112,13 +112,15 @@ class HotPath:
         cpu = self._cpu
         while cpu.stop is None and cpu.cycles < limit:
             before = cpu.cycles
-            run_blocks = self._run_watched if cpu.observers else self._run_blocks
-            if cpu.store_log is None:
-                run_blocks(limit, until)
+            goes_on = False
+            if cpu.observers:
+                self._run_watched(limit, until, stay)
+            elif cpu.store_log is None:
+                goes_on = self._run_blocks(limit, until)
             is_cold = cpu.cycles == before
             if not is_cold and cpu.pc == until:
                 arrive()
-            if cpu.stop is None and cpu.cycles < limit:
+            if not goes_on and cpu.stop is None and cpu.cycles < limit:
                 self._ask_for_attention()
                 self._step(limit, until, stay, arrive, is_cold=is_cold)
         self._ask_for_attention()
@@ -149,18 +151,20 @@ class HotPath:
             if following != pc + 4 or not is_cold or cpu.stop is not None or cpu.cycles >= limit:
                 return
 
-    def _run_blocks(self, limit: int, until: int | None) -> None:
-        """Execute blocks as long as there are any for where the PC gets to."""
+    def _run_blocks(self, limit: int, until: int | None) -> bool:
+        """Execute blocks as long as there are any for where the PC gets to; whether it is only time to look up."""
         cpu = self._cpu
         cycles = cpu.cycles
-        end = min(limit, cpu.attention_at, cycles + CHUNK)
+        end = min(limit, cpu.attention_at)
+        pause = min(end, cycles + CHUNK)
         blocks = cpu.page_map.blocks[cpu.pstate.sp]
         pc = cpu.pc
-        while cycles < end:
+        while cycles < pause:
             function = blocks.get(pc) or self._block_at(pc)
             if function is None or (until is not None and until in self._made[function].addresses):
                 break
-            executed = function(cpu, end - cycles)
+            room = end - cycles
+            executed = function(cpu, room if room < CHUNK else CHUNK)  # noqa: FURB136  (a call takes longer)
             if self.profile is not None:
                 self.profile[self._made[function]] += max(executed, ~executed)
             if executed < 0:
@@ -171,12 +175,13 @@ class HotPath:
             if pc == until:
                 break
         cpu.cycles = cycles
+        return pause <= cycles < end
 
-    def _run_watched(self, limit: int, until: int | None) -> None:
+    def _run_watched(self, limit: int, until: int | None, stay: Callable[[], None]) -> None:
         """As `_run_blocks`, with the observers told of each instruction."""
         cpu, observers = self._cpu, self._cpu.observers
         event = cpu.next_event()
-        if event <= cpu.cycles:
+        if event <= cpu.cycles or cpu.store_log is not None:
             return
         end = cpu.attention_at = min(limit, event, cpu.cycles + CHUNK)
         observe = observers[0] if len(observers) == 1 else observers.tell
@@ -192,6 +197,8 @@ class HotPath:
                     self.profile[self._made[function]] += cpu.cycles - begin
                 if word:
                     cpu.execute_observed(pc, word)
+                    if cpu.pc == pc:
+                        stay()
                     break
                 if cpu.pc == until or cpu.cycles == begin:
                     break

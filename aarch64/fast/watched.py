@@ -80,6 +80,9 @@ class WatchedEmitter(Emitter):
         if recording.flags is not None:
             self._line("ps.flags = flags")
 
+    def _received(self, recording: Recording) -> dict[str, str]:
+        return {}
+
     def _store_flags(self, writer: Writer | None = None) -> None:
         """They are stored."""
 

@@ -83,6 +83,7 @@ def test_the_help_begins_with_the_program_and_has_the_command_s_own_options_last
         "--ram",
         "--features",
         "--unaligned",
+        "--exact",
         "--more",
     ]
     assert [*options, "--help"] == [line.split()[0] for line in shown.splitlines() if line.startswith("  --")]

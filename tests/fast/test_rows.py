@@ -397,7 +397,8 @@ def test_until_the_address_it_stands_at_goes_once_round():
 
 
 def test_a_branch_to_itself_is_recognised():
-    for text in ("b .", "1: cbz xzr, 1b", "adr x0, .+4\nbr x0", "mov x0, #1\n1: cbnz x0, 1b", "1: tbz x0, #5, 1b"):
+    hot = "mov x10, #3\n2: subs x10, x10, #1\nadr x0, 2b\nadr x1, 1f\ncsel x0, x0, x1, ne\n1: ret x0"
+    for text in ("b .", "1: cbz xzr, 1b", "adr x0, .+4\nbr x0", "mov x0, #1\n1: cbnz x0, 1b", "1: tbz x0, #5, 1b", hot):
         for translates in (False, True):
             pair = in_one_run(Program(f"mov x1, #2\n{text}\n", translates=translates))
             assert pair.exact.cpu.cycles < 20
