@@ -103,6 +103,18 @@ def state_of(flags: Flags) -> FlagState:
     return FlagState(flags, ADDITION[width], flags.x, flags.y)
 
 
+def ordered(state: FlagState) -> tuple[Operand, Operand, int] | None:
+    """(a, b, s): two values with whose order the flags are known, by `ORDERED`, unless bit `s` of either is set."""
+    for width in WIDTHS:
+        if state.kind is SUBTRACTION[width]:
+            return state.a, state.b, width - 1
+    return None
+
+
+ORDERED = {"==": (0, 1, 1, 0), ">": (0, 0, 1, 0), "<": (1, 0, 0, 0)}
+"""N, Z, C, V after a subtraction of b from a where neither is negative, by how a compares with b."""
+
+
 _SIGN = {width: 1 << width - 1 for width in WIDTHS}
 
 

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from aarch64.fast.emitter import Emitter
 from aarch64.fast.expr import Operand, variable
+from aarch64.fast.flags import ORDERED, ordered
 from aarch64.fast.recorder import STACK_POINTER, Recorder
 from aarch64.pseudocode import condition_holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aarch64.fast.flags import FlagState
     from aarch64.fast.recorder import Recording
     from aarch64.fast.source import Writer
     from aarch64.pseudocode import Flags
@@ -66,19 +68,29 @@ class WatchedEmitter(Emitter):
     def _writer(self, recording: Recording) -> Writer:
         writer = super()._writer(recording)
         if recording.flags is not None:
-            writer.count(recording.flags.flags)
+            order = ordered(recording.flags)
+            writer.count(recording.flags.flags if order is None else order[:2] * 2)
         return writer
 
     def _write_results(self, recording: Recording, writer: Writer) -> None:
         texts = {name: writer.text(value) for name, value in recording.writes.items()}
         if recording.flags is not None:
-            flags = ", ".join(writer.text(flag) for flag in recording.flags.flags)
-            self._line(f"flags = {flags}")
+            self._line(f"flags = {self._flags_text(recording.flags, writer)}")
         if texts:
             places = ["s[sp]" if name == STACK_POINTER else f"g[{name[1:]}]" for name in texts]
             self._line(f"{', '.join(places)} = {', '.join(texts.values())}")
         if recording.flags is not None:
             self._line("ps.flags = flags")
+
+    def _flags_text(self, state: FlagState, writer: Writer) -> str:
+        """The four flags. A constant, mostly, which is chosen sooner than they are computed."""
+        order = ordered(state)
+        if order is None or state.kind is None:
+            return ", ".join(writer.text(flag) for flag in state.flags)
+        a, b = (writer.text(value) for value in order[:2])
+        equal, above, below = ORDERED["=="], ORDERED[">"], ORDERED["<"]
+        in_order = f"({equal} if {a} == {b} else {above} if {a} > {b} else {below})"
+        return f"F[{state.kind.number}]({a}, {b}) if ({a} | {b}) >> {order[2]} else {in_order}"
 
     def _received(self, recording: Recording) -> dict[str, str]:
         return {}
