@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
@@ -33,7 +32,8 @@ class Block:
         function: what it does.
         pages: the pages it is in, by virtual page number.
         words: its instructions by address.
-        source: the function's source.
+        source: the function's source; tracebacks and pdb find it, too.
+        name: the function's name.
     """
 
     start: int
@@ -41,7 +41,7 @@ class Block:
     pages: Mapping[int, Page]
     words: Mapping[int, int]
     source: str
-    filename: str
+    name: str
 
     @property
     def addresses(self) -> AbstractSet[int]:
@@ -94,10 +94,19 @@ def _compile(region: Region, emitter: Emitter, name: str, lines: list[str], firs
     words = {pc: node.word for pc, node in region.nodes.items()}
     places = {first + number: place for number, place in enumerate(emitter.places)}
     namespace: dict[str, Any] = {**emitter.primitives, "F": MATERIALIZE, "PLACES": places, "WORDS": words}
-    filename = f"<{name}>"
-    exec(compile(source, filename, "exec"), namespace)  # noqa: S102  (the source is ours, made of what was recorded)
-    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    return Block(region.start, namespace[name], region.pages, words, source, filename)
+    namespace |= {"__name__": name, "__loader__": _Loader(source)}
+    exec(compile(source, f"a64:{name}", "exec"), namespace)  # noqa: S102  (the source is made of what was recorded)
+    return Block(region.start, namespace[name], region.pages, words, source, name)
+
+
+@attrs.frozen
+class _Loader:
+    """Where `linecache` finds the source of a module that is in no file: it goes when the function does."""
+
+    source: str
+
+    def get_source(self, _name: str) -> str:
+        return self.source
 
 
 def _view_loads(emitter: Emitter) -> list[str]:

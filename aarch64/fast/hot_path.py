@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -295,7 +294,6 @@ class HotPath:
         for block in gone:
             self._made.pop(block.function, None)
             self._counts.pop(block.start, None)
-            linecache.cache.pop(block.filename, None)
         for page_map in self._cpu.page_maps:
             for linked in (*page_map.blocks, *page_map.watched_blocks):
                 linked.clear()
@@ -316,7 +314,7 @@ def _write(directory: Path, block: Block) -> None:
     """Write a block's source into a file of its own, the instructions it is made of before it."""
     directory.mkdir(parents=True, exist_ok=True)
     code = [f"# {pc:#x}  {word:08x}  {disassemble(word, pc)}" for pc, word in sorted(block.words.items())]
-    file = directory / f"{block.filename.strip('<>')}.py"
+    file = directory / f"{block.name}.py"
     file.write_text("\n".join([*code, "", block.source]), encoding="utf-8")
 
 
