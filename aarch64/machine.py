@@ -27,7 +27,6 @@ from aarch64.devices.psci import Power, Psci
 from aarch64.devices.semihosting import Semihosting
 from aarch64.errors import AArch64Error, UnsupportedInstruction, UnsupportedState
 from aarch64.fast.hot_path import HotPath
-from aarch64.fast.word import compile_word
 from aarch64.features import DEFAULT_FEATURES
 from aarch64.image import Segment
 from aarch64.interpreter import NEVER, Interpreter
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
     from aarch64.exceptions import Taken
     from aarch64.features import Feature
     from aarch64.image import Image
+    from aarch64.interpreter import Operation
+    from aarch64.isa.decoder import Decoded
     from aarch64.translation.explanation import Explanation
 
     Until = int | str | Callable[[Interpreter], bool]
@@ -175,7 +176,7 @@ class Machine:
         self.memory = Memory(RAM_BASE, ram)
         self.cpu = Interpreter(self.memory, features, max_el=highest, el=el)
         self.cpu.unaligned_device_access = unaligned
-        self.cpu.compiler = partial(compile_word, self.cpu)
+        self.cpu.compiler = partial(_compile_word, self.cpu)
         self.console = console or Console()
         self.images: list[Image] = []
         self.placed: list[Placed] = []
@@ -475,6 +476,12 @@ class Machine:
         self._semihosting.restore(semihosting)
         self.exceptions = Counter(snapshot.exceptions)
         self._progress.forget()
+
+
+def _compile_word(cpu: Interpreter, decoded: Decoded) -> Operation | None:
+    from aarch64.fast.word import compile_word  # noqa: PLC0415  (short runs do without)
+
+    return compile_word(cpu, decoded)
 
 
 def _condition(until: int | Callable[[Interpreter], bool] | None) -> Callable[[Interpreter], Stop | None] | None:

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from aarch64.fast.block import compile_region, compile_watched
-from aarch64.fast.region import discover, touched
 from aarch64.isa.table import disassemble
 from aarch64.memory import PAGE_SHIFT
 
@@ -246,6 +244,9 @@ class HotPath:
         return None
 
     def _compile(self, pc: int, blocks: _Blocks) -> Block | None:
+        from aarch64.fast.block import compile_region, compile_watched  # noqa: PLC0415  (short runs do without)
+        from aarch64.fast.region import discover, touched  # noqa: PLC0415  (likewise)
+
         region = discover(self._cpu.page_map, pc, self._is_warm)
         compile_it = compile_watched if blocks is self._watched else compile_region
         block = compile_it(self._cpu, region) if region else None
