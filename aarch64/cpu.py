@@ -92,9 +92,9 @@ class Cpu:
     `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
     which something other than the next instruction may have to happen. `unretired` counts the cycles in which no
-    instruction retired. `store_log`, if there is one, is told each
-    store: address, size, value. `page_map` has the pages of RAM that the current context has used, `read_views` and
-    `write_views` are its views for data. `tlb_observers` are told of entries that the TLB is about to drop.
+    instruction retired. `store_log`, if there is one, is told each store: address, size, value. `page_map` has the
+    pages of RAM that the current context has used, `read_views` and `write_views` are its views for data.
+    `tlb_observers` are told of entries that the TLB is about to drop.
     """
 
     memory: Memory

@@ -157,7 +157,7 @@ class HotPath:
         blocks = cpu.page_map.blocks[cpu.pstate.sp]
         pc = cpu.pc
         while cycles < pause:
-            function = blocks.get(pc) or self._block_at(pc)
+            function = blocks.get(pc) or self._block_at(pc, self._blocks, blocks)
             if function is None or (until is not None and until in self._made[function].addresses):
                 break
             room = end - cycles
@@ -185,7 +185,7 @@ class HotPath:
         blocks = cpu.page_map.watched_blocks[cpu.pstate.sp]
         try:
             while cpu.cycles < end and cpu.attention_at == end and not cpu.pstate.btype:
-                function = blocks.get(cpu.pc) or self._watched_block_at(cpu.pc)
+                function = blocks.get(cpu.pc) or self._block_at(cpu.pc, self._watched, blocks)
                 if function is None or (until is not None and until in self._made[function].addresses):
                     break
                 begin = cpu.cycles
@@ -204,24 +204,14 @@ class HotPath:
 
     # --- what is compiled
 
-    def _block_at(self, pc: int) -> Callable[[Interpreter, int], int] | None:
-        """The block that begins at an address that no block is linked for yet; None if there is none."""
+    def _block_at(self, pc: int, kept: _Blocks, linked: dict[int, Callable[..., Any]]) -> Callable[..., Any] | None:
+        """The block among `kept`, or made now, that begins at an address where none is linked yet; None for none."""
         if self._counts.get(pc, 0) < self._threshold(pc) or pc in self._barren:
             return None
-        block = self._find(pc, self._blocks) or self._compile(pc, self._blocks)
+        block = self._find(pc, kept) or self._compile(pc, kept)
         if block is None:
             return None
-        self._cpu.page_map.blocks[self._cpu.pstate.sp][pc] = block.function
-        return block.function
-
-    def _watched_block_at(self, pc: int) -> Callable[..., Any] | None:
-        """Likewise a block that tells the observers."""
-        if self._counts.get(pc, 0) < self._threshold(pc) or pc in self._barren:
-            return None
-        block = self._find(pc, self._watched) or self._compile(pc, self._watched)
-        if block is None:
-            return None
-        self._cpu.page_map.watched_blocks[self._cpu.pstate.sp][pc] = block.function
+        linked[pc] = block.function
         return block.function
 
     def _threshold(self, pc: int) -> int:

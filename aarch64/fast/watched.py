@@ -41,7 +41,7 @@ class _WatchedRecorder(Recorder):
 
 
 class WatchedEmitter(Emitter):
-    """Writes one region, watched. `c` is the cycle counter, brought up to date where a loop turns."""
+    """Writes one region, watched. `n` is the cycle counter, brought up to date where a loop turns."""
 
     recorder_type = _WatchedRecorder
 
