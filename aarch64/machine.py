@@ -206,6 +206,7 @@ class Machine:
 
     def _end(self, stop: Stop) -> None:
         self.cpu.stop = stop
+        self.cpu.request_attention()
 
     def _count(self, taken: Taken) -> None:
         self.exceptions[class_name(taken)] += 1
@@ -394,7 +395,7 @@ class Machine:
     def interrupt(self, message: str = "") -> None:
         """Have the run end before the next cycle; may be called from a signal handler or an observer."""
         if self.cpu.stop is None:
-            self.cpu.stop = Stop(StopReason.INTERRUPTED, message)
+            self._end(Stop(StopReason.INTERRUPTED, message))
 
     def reset(self) -> None:
         """Reset CPU and devices, and load all again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
