@@ -427,9 +427,10 @@ class Cpu:
 
     # --- exceptions
 
-    def take_exception(self, exception: ArchException) -> None:
-        """Enter the exception's handler, and tell the observers."""
+    def take_exception(self, exception: ArchException) -> Taken:
+        """Enter the exception's handler, and tell the observers; what happened."""
         self.waiting = None
         taken = take_exception(self, exception)
         for observe in tuple(self.exception_observers):
             observe(taken)
+        return taken

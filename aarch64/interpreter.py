@@ -20,6 +20,7 @@ from aarch64.cpu import Cpu
 from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, branch_target, illegal_state
 from aarch64.features import Feature
+from aarch64.hooks import Hooks
 from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
@@ -95,12 +96,14 @@ class Observers(list[Observer]):
 class Interpreter(Cpu):
     """A CPU that fetches and executes.
 
-    `compiler`, if there is one, makes a faster operation of an instruction that is often executed.
+    `hooks` are asked about exceptions before the guest's handlers. `compiler`, if there is one, makes a faster
+    operation of an instruction that is often executed.
     """
 
     observers: Observers = attrs.field(
         default=attrs.Factory(lambda cpu: Observers(cpu.request_attention), takes_self=True)
     )
+    hooks: Hooks = attrs.field(factory=Hooks)
     stop: Stop | None = None
     compiler: Callable[[Decoded], Operation | None] | None = None
     _operations: dict[int, Operation] = attrs.field(factory=dict)
@@ -196,9 +199,10 @@ class Interpreter(Cpu):
         self.attention_at = self._next_attention()
 
     def take(self, exception: ArchException) -> None:
-        """Spend a cycle on an exception: one that the instruction at the PC raised, or an interrupt."""
-        self.take_exception(exception)
+        """Spend a cycle on an exception (one that the instruction at the PC raised, or an interrupt); ask the hooks."""
+        taken = self.take_exception(exception)
         self.pass_cycles(1)
+        self.hooks.ask(self, taken)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
