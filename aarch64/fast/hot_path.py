@@ -207,12 +207,20 @@ class HotPath:
 
         So it is with a device, or what is not aligned. A page that is only new is given up once.
         """
+        if pc in self._called:
+            return
         begin, count = self._given_up.pop(pc, (self._cpu.cycles, 0))
         if count < self.threshold:
             self._given_up[pc] = begin, count + 1
         elif self._cpu.cycles - begin <= self.threshold * _SELDOM:
             self._called.add(pc)
-            self._drop([block for block in self._made.values() if pc in block.addresses])
+            self._drop(self._blocks_that_could_call(pc))
+
+    def _blocks_that_could_call(self, pc: int) -> list[Block]:
+        """The blocks with an instruction that could be called: one that always ends a block is as it is."""
+        from aarch64.fast.region import is_stepped  # noqa: PLC0415  (short runs do without)
+
+        return [block for block in self._made.values() if pc in block.words and not is_stepped(block.words[pc])]
 
     def _run_watched(self, limit: int, until: int | None, stay: Callable[[], None]) -> None:
         """As `_run_blocks`, with the observers told of each instruction."""

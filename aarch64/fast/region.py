@@ -109,9 +109,15 @@ _MOST_RETURNS = 4
 """Calls of a region whose returns stay within it."""
 
 
+def is_stepped(word: int) -> bool:
+    """Whether an instruction word is always executed by itself."""
+    decoded = decode(word)
+    return decoded is None or decoded.definition.semantics is None or bool(decoded.definition.traits & STEPPED)
+
+
 def _node(pc: int, word: int, *, is_called: bool) -> Node:
     decoded = decode(word)
-    if decoded is None or decoded.definition.semantics is None or decoded.definition.traits & STEPPED:
+    if decoded is None or is_stepped(word):
         return Node(pc, word, None, ())
     traits, following = decoded.definition.traits, (pc + 4) & MASKS[64]
     if not traits & Trait.BRANCHES:
