@@ -77,7 +77,7 @@ class Trait(Flag):
     MAINTAINS = auto()
     """A SYS operation: on caches, on TLBs, on the translation of an address."""
     READS_EXCEPTION_STATE = auto()
-    """MRS of what taking an exception changes (DAIF, ELR_ELx, SPSR_ELx, ESR_ELx, FAR_ELx), or stepping (MDSCR_EL1)."""
+    """MRS of what taking an exception changes, such as DAIF, ELR_ELx and ESR_ELx, or stepping: MDSCR_EL1."""
 
 
 def _argument_names(function: Callable[..., object]) -> tuple[str, ...]:

@@ -195,7 +195,7 @@ _EL2 = (
     read_write("VSTTBR_EL2", writable=span(47, 1), feature=Feature.SEL2, guard=is_secure_el2),
     read_write("VSTCR_EL2", reset=bits(31), writable=span(7, 0) | span(15, 14) | bits(29, 30), feature=Feature.SEL2,
                guard=is_secure_el2),
-    read_write("HPFAR_EL2", writable=span(43, 4), gated={Feature.SEL2: bits(63)}),
+    read_write("HPFAR_EL2", writable=span(43, 4), gated={Feature.SEL2: bits(63)}, is_exception_state=True),
 )  # fmt: skip
 
 # --- EL3

@@ -134,8 +134,8 @@ def test_what_an_exception_and_its_return_change_is_known_to_be_exception_state(
 
 
 def test_exception_state_is_by_name():
-    """FAR_ELx becomes UNKNOWN with most exceptions; MDSCR_EL1 is where a debugger asks for steps."""
+    """FAR_ELx and HPFAR_EL2 become UNKNOWN with most exceptions; MDSCR_EL1 is where a debugger asks for steps."""
     assert {item.name for item in TABLE.values() if item.is_exception_state} == {
-        "DAIF", "MDSCR_EL1",
+        "DAIF", "HPFAR_EL2", "MDSCR_EL1",
         *(f"{name}_EL{el}" for name in ("ELR", "SPSR", "ESR", "FAR") for el in (1, 2, 3)),
     }  # fmt: skip
