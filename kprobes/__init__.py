@@ -1,1 +1,1 @@
-"""Linux arm64 kprobes, as a client of the `aarch64` interpreter: reserved, nothing is exported yet."""
+"""Linux arm64 kprobes, as a client of the `aarch64` interpreter."""

@@ -7,14 +7,14 @@ an interpreter: the machine is a `Host`.
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kprobes.behaviour import EngineRules, Execution, SlotFault
 from kprobes.control import ControlBlock
 from kprobes.errors import UnrecoverableReentry
 from kprobes.monitors import DebugMonitors
 from kprobes.probe import GuestFunction
-from kprobes.pt_regs import DAIF, SS, D, PtRegs
+from kprobes.pt_regs import SS, D, PtRegs
 from kprobes.reports import Message, Moment, MomentReport, Report, TransitionReport, Watcher
 from kprobes.transitions import Action, Event, State, Status
 

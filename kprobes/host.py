@@ -91,9 +91,6 @@ class Host(Protocol):
     def assemble(self, source: str, address: int) -> tuple[int, ...]:
         """The words of some assembly at an address."""
 
-    def allocate_page(self) -> int | None:
-        """The address of an executable page of memory that nothing else uses; None if there is no more."""
-
     def simulate(self, instruction: Instruction, address: int, frame: Frame, defects: Defect) -> None:
         """Do to `frame` what an instruction does at `address`.
 

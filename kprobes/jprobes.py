@@ -7,7 +7,6 @@ the stack; then the function's first instruction is executed as after any hit (l
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -17,13 +16,13 @@ from kprobes.control import JprobeContext
 from kprobes.errors import Errno, KprobesError, RegistrationError
 from kprobes.host import MemoryFault
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
-from kprobes.pt_regs import PtRegs
 from kprobes.stacks import FixedCopy, NoCopy, Skip
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kprobes.engine import Engine
+    from kprobes.pt_regs import PtRegs
     from kprobes.registry import Registry
     from kprobes.stacks import Stack, StackPolicy
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import Flag, auto
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kprobes.ports import Instruction
     from kprobes.pt_regs import PtRegs
 

@@ -11,7 +11,7 @@ from kprobes.host import MemoryFault
 if TYPE_CHECKING:
     from kprobes.host import Frame, Host
 
-D, A, I, F = 1 << 9, 1 << 8, 1 << 7, 1 << 6
+D, A, I, F = 1 << 9, 1 << 8, 1 << 7, 1 << 6  # noqa: E741  (they are called so)
 """Bits of PSTATE as it is saved: the masks of debug exceptions, SError, IRQ and FIQ."""
 DAIF = D | A | I | F
 SS = 1 << 21

@@ -45,7 +45,13 @@ class Registry:
     """The probes of a machine."""
 
     def __init__(
-        self, host: Host, engine: Engine, slots: Slots, layout: Layout, analyse: Callable[[], Analysis], rules: RegistrationRules
+        self,
+        host: Host,
+        engine: Engine,
+        slots: Slots,
+        layout: Layout,
+        analyse: Callable[[], Analysis],
+        rules: RegistrationRules,
     ) -> None:
         """Register into the text of `layout`, by `rules` and the verdicts of what `analyse` gives."""
         self._host = host
@@ -132,7 +138,9 @@ class Registry:
                 Errno.EINVAL, f"a probe is at a symbol ({probe.symbol}) or at an address ({probe.address:#x}), not both"
             )
         if start is None:
-            raise RegistrationError(Errno.ENOENT, f"there is no symbol {probe.symbol!r}: a64 disasm shows those there are")
+            raise RegistrationError(
+                Errno.ENOENT, f"there is no symbol {probe.symbol!r}: a64 disasm shows those there are"
+            )
         return start + probe.offset
 
     def _check_place(self, address: int) -> None:

@@ -6,7 +6,6 @@ calls the handlers, and goes on where the function was to return.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
@@ -14,13 +13,15 @@ import attrs
 from kprobes.behaviour import Trampoline
 from kprobes.errors import Errno, KprobesError, RegistrationError
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
-from kprobes.pt_regs import PtRegs
 from kprobes.transitions import Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kprobes.behaviour import RegistrationRules
     from kprobes.engine import Engine
     from kprobes.layout import Layout
+    from kprobes.pt_regs import PtRegs
     from kprobes.registry import Registry
 
 LINK_REGISTER = 30
@@ -159,7 +160,9 @@ class KretprobeKeeper:
     def _check(self, kretprobe: Kretprobe) -> None:
         most = self._rules.most_data
         if most is not None and kretprobe.data_size > most:
-            raise RegistrationError(Errno.E2BIG, f"{kretprobe.data_size} bytes an instance: this kernel has {most} at most")
+            raise RegistrationError(
+                Errno.E2BIG, f"{kretprobe.data_size} bytes an instance: this kernel has {most} at most"
+            )
         if kretprobe.maxactive < 0 or kretprobe.data_size < 0:
             raise RegistrationError(Errno.EINVAL, "a kretprobe cannot have less than no instances, or no bytes")
         if self._rules.return_probes_at_entry and not self._is_entry(kretprobe.kprobe):
@@ -217,7 +220,9 @@ class KretprobeKeeper:
         while instances and (not chain or chain[-1].return_address == self._trampoline):
             chain.append(instances.pop())
         if not chain or chain[-1].return_address == self._trampoline:
-            raise LostReturn(f"a function returned to the trampoline at {self._trampoline:#x} that is not known to be under way")
+            raise LostReturn(
+                f"a function returned to the trampoline at {self._trampoline:#x} that is not known to be under way"
+            )
         address = chain[-1].return_address
         for instance in chain:
             instance.return_address = address

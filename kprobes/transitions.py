@@ -40,7 +40,7 @@ class State(Enum):
         return _BY_STATUS.get(status, cls.OTHER)
 
 
-_BY_STATUS = {
+_BY_STATUS: dict[int, State] = {
     Status.HIT_ACTIVE: State.HIT_ACTIVE,
     Status.HIT_SS: State.HIT_SS,
     Status.REENTER: State.REENTER,
@@ -167,9 +167,5 @@ V5_10_TABLE: Table = MappingProxyType(
     {key: row for key, row in _SINCE_V4_19.items() if row.event is not Event.BREAK_HANDLED}
 )
 V7_2_TABLE: Table = MappingProxyType(
-    {
-        key: row
-        for key, row in _SINCE_V7_2.items()
-        if row.event not in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)
-    }
+    {key: row for key, row in _SINCE_V7_2.items() if row.event not in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)}
 )
