@@ -135,7 +135,7 @@ class Interpreter(Cpu):
             self.next_pc = (pc + 4) & _PC_MASK
             operation(self)
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
             return
         self.pc = self.next_pc
         self.cycles += 1
@@ -158,21 +158,22 @@ class Interpreter(Cpu):
     def _operation(self, word: int) -> Operation:
         """What executing `word` does, remembered by word."""
         decoded = decode(word)
-        operation = self._operation_of(decoded) if decoded else None
-        if operation is None:
-            return Cpu.undefined
+        operation = self.operation_of(decoded) if decoded else Cpu.undefined
+        if operation is Cpu.undefined:
+            return operation
+        if decoded and decoded.definition.semantics and self.compiler:
+            operation = self._warming(decoded, operation)
         self._operations[word] = operation
         return operation
 
-    def _operation_of(self, decoded: Decoded) -> Operation | None:
-        """What an allocated word does; None for an instruction of a feature this machine does not have."""
+    def operation_of(self, decoded: Decoded) -> Operation:
+        """What an allocated word does: its semantic function, its fields given."""
         definition = decoded.definition
         if definition.semantics is None:
             return partial(_run_unsupported, definition=definition)
         if definition.feature is not None and not self.has(definition.feature):
-            return None
-        operation = _bind(definition.semantics, definition.arguments(decoded.fields))
-        return self._warming(decoded, operation) if self.compiler else operation
+            return Cpu.undefined
+        return _bind(definition.semantics, definition.arguments(decoded.fields))
 
     def _warming(self, decoded: Decoded, operation: Operation) -> Operation:
         """`operation`, which makes room for a compiled one when it has been executed often."""
@@ -194,15 +195,15 @@ class Interpreter(Cpu):
         exception = pending_exception(self)
         if exception is not None:
             acknowledge(self, exception)
-            self._take(exception)
+            self.take(exception)
         elif self._is_waiting():
             self.pass_cycles(1)
         else:
             self._execute_carefully()
         self.attention_at = self._next_attention()
 
-    def _take(self, exception: ArchException) -> None:
-        """Take an exception, which is one cycle, and have the hooks asked about it."""
+    def take(self, exception: ArchException) -> None:
+        """Spend a cycle on an exception (one that the instruction at the PC raised, or an interrupt); ask the hooks."""
         taken = self.take_exception(exception)
         self.pass_cycles(1)
         self.hooks.ask(self, taken)
@@ -232,7 +233,7 @@ class Interpreter(Cpu):
             word = self._observe(word)
             self._execute(word)
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
 
     def _check_branch_target(self, word: int) -> None:
         """BranchTargetCheck: in a guarded page, an indirect branch must have led to an instruction made for it."""
@@ -273,7 +274,7 @@ class Interpreter(Cpu):
         try:
             self._execute(word if self.pc == pc else fetch(self, self.pc))
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
         self.request_attention()
 
     def pass_cycles(self, cycles: int) -> None:

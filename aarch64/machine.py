@@ -208,6 +208,7 @@ class Machine:
 
     def _end(self, stop: Stop) -> None:
         self.cpu.stop = stop
+        self.cpu.request_attention()
 
     def _count(self, taken: Taken) -> None:
         self.exceptions[class_name(taken)] += 1
@@ -431,8 +432,7 @@ class Machine:
         if self._is_nested:
             self._interruption = stop
         if self.cpu.stop is None:
-            self.cpu.stop = stop
-        self.cpu.request_attention()
+            self._end(stop)
 
     def reset(self) -> None:
         """Reset CPU and devices, and load all again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
