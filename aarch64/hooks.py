@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from aarch64.cpu import Cpu
+    from aarch64.debug.software_step import Stepped
     from aarch64.exceptions import Taken
     from aarch64.pstate import PState
 
@@ -193,6 +194,7 @@ class _Entry:
         pstate: a copy.
         sp: the handler's stack pointer.
         far: FAR_ELx.
+        stepped: what a step exception would report.
     """
 
     taken: Taken
@@ -200,13 +202,14 @@ class _Entry:
     pstate: PState
     sp: int
     far: int
+    stepped: Stepped
 
     @classmethod
     def of(cls, cpu: Cpu, taken: Taken) -> _Entry:
         """As it is now."""
         el = taken.target_el
         bank = taken.source_el if taken.spsr & 1 else 0
-        return cls(taken, bank, attrs.evolve(cpu.pstate), cpu.sp_el[el], cpu.sysregs[f"FAR_EL{el}"])
+        return cls(taken, bank, attrs.evolve(cpu.pstate), cpu.sp_el[el], cpu.sysregs[f"FAR_EL{el}"], cpu.stepped)
 
     def enter(self, cpu: Cpu) -> RegisterFrame:
         """The frame; where the handler has the interrupted stack, its SP is moved to below it."""
@@ -231,7 +234,7 @@ class _Entry:
         if len(frame.x) != GENERAL_REGISTERS:
             raise HookError(f"a frame at {frame.pc:#x} was left with {len(frame.x)} registers: want X0 to X30")
         el = frame.el
-        cpu.pstate, cpu.pc = self.pstate, self.taken.handler
+        cpu.pstate, cpu.pc, cpu.stepped = self.pstate, self.taken.handler, self.stepped
         cpu.sysregs[f"ESR_EL{el}"], cpu.sysregs[f"FAR_EL{el}"] = frame.esr, frame.far
         cpu.gpr[:GENERAL_REGISTERS] = [value & mask(64) for value in frame.x]
         cpu.sp_el[el] = self.sp

@@ -17,11 +17,14 @@ import attrs
 from aarch64.access import fetch
 from aarch64.bits import mask
 from aarch64.cpu import Cpu
+from aarch64.debug import breakpoints, software_step
+from aarch64.debug.software_step import Stepped
 from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, branch_target, illegal_state
 from aarch64.features import Feature
 from aarch64.hooks import Hooks
 from aarch64.interrupts import acknowledge, pending_exception, wakes
+from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 from aarch64.sysregs.traps import check_fp_access
@@ -30,6 +33,7 @@ from aarch64.timers import next_deadline
 if TYPE_CHECKING:
     from aarch64.isa.decoder import Decoded
     from aarch64.isa.definition import Definition, Semantics
+    from aarch64.pstate import PState
     from aarch64.stop import Stop
 
 COMPILED_AFTER = 200
@@ -187,7 +191,7 @@ class Interpreter(Cpu):
     # --- the careful path
 
     def _careful_step(self) -> None:
-        """One cycle, everything considered: interrupts, waits, illegal state, BTYPE, observers."""
+        """One cycle, everything considered: interrupts, waits, debug, illegal state, BTYPE, observers."""
         exception = pending_exception(self)
         if exception is not None:
             acknowledge(self, exception)
@@ -211,7 +215,7 @@ class Interpreter(Cpu):
         if self.waiting is None:
             return False
         timed_out = self.wait_until is not None and self.cycles >= self.wait_until
-        if timed_out or wakes(self):
+        if timed_out or wakes(self) or software_step.is_pending(self):
             self.waiting = self.wait_until = None
         return self.waiting is not None
 
@@ -223,6 +227,7 @@ class Interpreter(Cpu):
     def _execute_carefully(self) -> None:
         """Fetch, check, observe, execute: "Synchronous exception prioritization for AArch64 state"."""
         try:
+            software_step.check(self)
             word = fetch(self, self.pc)
             if self.pstate.il:
                 raise illegal_state()
@@ -250,10 +255,21 @@ class Interpreter(Cpu):
         operation = self._operations.get(word) or self._operation(word)
         self.next_pc = (self.pc + 4) & _PC_MASK
         self.next_btype = 0
+        state = self.pstate
         operation(self)
+        if state.ss:  # an exception return brings a PSTATE of its own, whose SS stays
+            self._advance_step(word, state)
         self.pstate.btype = self.next_btype
         self.pc = self.next_pc
         self.cycles += 1
+
+    def _advance_step(self, word: int, state: PState) -> None:
+        """An instruction that may have been stepped, having begun in `state`, is complete."""
+        software_step.advance(self, state)
+        decoded = decode(word)
+        is_exclusive = decoded is not None and decoded.definition.traits & Trait.LOAD_EXCLUSIVE
+        if is_exclusive and self.stepped is Stepped.INSTRUCTION:
+            self.stepped = Stepped.LOAD_EXCLUSIVE
 
     def execute_observed(self, pc: int, word: int) -> None:
         """The rest of a cycle of whose instruction, `word` at `pc`, the observers have been told."""
@@ -276,6 +292,10 @@ class Interpreter(Cpu):
         """The cycle at which something other than an instruction and its observers may have to happen next."""
         state = self.pstate
         if state.il or state.btype or self.waiting or pending_exception(self) is not None:
+            return 0
+        if state.ss or self.stepped is not Stepped.NOTHING or software_step.is_active(self):
+            return 0
+        if breakpoints.are_active(self):
             return 0
         deadline = next_deadline(self)
         return NEVER if deadline is None else deadline
