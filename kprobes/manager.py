@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
-from kprobes.arch_host import KernelHooks, MachineHost, StoredFrame, page_allocator
-from kprobes.arch_text import MachineText, layout_of
+from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
+from kprobes.arch.text import MachineText, layout_of
 from kprobes.behaviour import Execution, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError

@@ -13,7 +13,7 @@ from aarch64.exceptions import ArchException, Fault
 from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook
 from aarch64.memory import PAGE_SIZE
 from aarch64.translation.permissions import Right
-from kprobes.arch import A64Instruction, simulate
+from kprobes.arch.code import A64Instruction, simulate
 from kprobes.host import Frame, Host, MemoryFault, Strip
 from kprobes.monitors import MDSCR_KDE, MDSCR_MDE, MDSCR_SS
 from kprobes.pt_regs import SS, D, I

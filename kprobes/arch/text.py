@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from kprobes.arch import A64Instruction, ImageText
+from kprobes.arch.code import A64Instruction, ImageText
 from kprobes.layout import SECTIONS, Forbidden, Layout
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aarch64.image import Image
     from aarch64.machine import Machine
-    from kprobes.arch_host import MachineHost
+    from kprobes.arch.host import MachineHost
 
 _WORD = 4
 _BLACKLIST = "_kprobe_blacklist"
