@@ -131,6 +131,7 @@ _SINCE_V4_8 = _table(
     Transition(2, State.HIT_ACTIVE, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS),
     Transition(3, State.HIT_ACTIVE, Event.SIMULATION, Action.SIMULATE, State.HIT_SS),
     Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE, State.HIT_ACTIVE),
+    Transition(4, State.IDLE, Event.REDIRECTION, Action.LEAVE, State.IDLE),
     Transition(5, State.HIT_SS, Event.SLOT_DONE, Action.FINISH_SLOT, State.HIT_SS),
     Transition(5, State.IDLE, Event.SLOT_DONE, Action.SWALLOW, State.IDLE),
     *(Transition(5, state, Event.SLOT_DONE, Action.FINISH_SLOT, state) for state in _ASIDE),
