@@ -1,7 +1,7 @@
 """The strip (`kprobes/README.md`): the bits that decide whether a step is taken, moment by moment along one hit.
 
-CPU is the live PSTATE; R is the saved one, which the exception return will load; SS is PSTATE.SS.
-In the tables MDSCR is MDSCR_EL1.SS. What is between two cycles is read off the CPU; what is within an exception is reported by the engine.
+CPU is the live PSTATE; R is the saved one, which the exception return will load; SS is PSTATE.SS, MDSCR its SS bit.
+What is between two cycles is read off the CPU; what is within an exception is reported by the engine.
 """
 
 import pytest
