@@ -80,7 +80,7 @@ def start(kernel, **options):
     return make(kernel, SOURCE, **options)
 
 
-def refused(guest, probe, why: str = "") -> RegistrationError:
+def refused(guest, probe, why: str | None = None) -> RegistrationError:
     """The error that a probe is refused with, whose reason matches `why`; nothing must have changed."""
     text = guest.machine.memory.read_bytes(BASE, 0x200)
     listed = list(guest.kprobes.registry)
@@ -122,7 +122,7 @@ ERRORS = [
     ("a fault handler", lambda: Kprobe("square", fault_handler=lambda *_: 0), Errno.EOPNOTSUPP, (V7_2,), "fault"),
     ("a jprobe", lambda: Jprobe(lambda _regs: None, "square"), Errno.EOPNOTSUPP, SINCE_5_10, "no jprobes any more"),
     ("a kretprobe within a function", lambda: Kretprobe(lambda *_: 0, "square", 4), Errno.EINVAL, (V7_2,), "entry"),
-    ("a kretprobe with much data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), ""),
+    ("a kretprobe with much data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "at most"),
 ]  # fmt: skip
 
 
