@@ -131,11 +131,14 @@ _SINCE_V4_8 = _table(
     Transition(2, State.HIT_ACTIVE, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS),
     Transition(3, State.HIT_ACTIVE, Event.SIMULATION, Action.SIMULATE, State.HIT_SS),
     Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE, State.HIT_ACTIVE),
+    Transition(2, State.IDLE, Event.SLOT, Action.EXECUTE_SLOT, State.IDLE),
+    Transition(3, State.IDLE, Event.SIMULATION, Action.SIMULATE, State.IDLE),
     Transition(4, State.IDLE, Event.REDIRECTION, Action.LEAVE, State.IDLE),
     Transition(5, State.HIT_SS, Event.SLOT_DONE, Action.FINISH_SLOT, State.HIT_SS),
     Transition(5, State.IDLE, Event.SLOT_DONE, Action.SWALLOW, State.IDLE),
     *(Transition(5, state, Event.SLOT_DONE, Action.FINISH_SLOT, state) for state in _ASIDE),
     *(Transition(6, state, Event.DONE, Action.FINISH, State.IDLE) for state in (State.HIT_SS, *_ASIDE)),
+    Transition(6, State.IDLE, Event.DONE, Action.RETURN, State.IDLE),
     Transition(7, State.HIT_ACTIVE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(7, State.HIT_SSDONE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(8, State.REENTER, Event.SLOT_DONE, Action.FINISH_SLOT, State.REENTER),
@@ -161,6 +164,7 @@ _SINCE_V4_19 = _SINCE_V4_8 | _table(
 )
 
 _SINCE_V7_2 = _SINCE_V4_19 | _table(
+    Transition(6, State.IDLE, Event.DONE, Action.FINISH, State.IDLE),
     Transition(9, State.HIT_SS, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(11, State.OTHER, Event.PROBE_HIT, Action.REFUSE, State.OTHER),
     *_in_any_state(15, Event.BRK_GONE, Action.REFUSE),
@@ -172,11 +176,10 @@ V4_8_TABLE: Table = MappingProxyType(_SINCE_V4_8)
 V5_10_TABLE: Table = MappingProxyType(
     {key: row for key, row in _SINCE_V4_19.items() if row.event is not Event.BREAK_HANDLED}
 )
-_GONE_IN_V7_2 = (Event.BREAK_HANDLED, Event.HANDLER_ABORT)
-V7_2_TABLE: Table = MappingProxyType(
-    {
-        (state, event): row
-        for (state, event), row in _SINCE_V7_2.items()
-        if event not in _GONE_IN_V7_2 and (row.row not in (5, 6) or state in EXECUTING)
-    }
-)
+_NOT_IN_V7_2 = {
+    *((state, event) for state in State for event in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)),
+    *((state, Event.SLOT_DONE) for state in State if state not in EXECUTING),
+    *((state, Event.DONE) for state in _ASIDE),
+}
+"""The last two: where the state tells the end of a slot, it is met in no other."""
+V7_2_TABLE: Table = MappingProxyType({key: row for key, row in _SINCE_V7_2.items() if key not in _NOT_IN_V7_2})

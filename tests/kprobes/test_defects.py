@@ -3,6 +3,7 @@
 Those that are rows of the table of transitions are in `test_transitions.py`.
 """
 
+import attrs
 import pytest
 
 from aarch64.hooks import Answer, FaultHook
@@ -34,6 +35,7 @@ loads_and_goes_on: ldr x1, [x0]
 signed: paciasp
         nop
 leaves: retaa
+jumps:  b       square
 foreign: brk    #6
         ret
 {VECTORS}
@@ -138,6 +140,61 @@ def steps_one_instruction_at(guest, address, x0):
     cpu.sysregs["MDSCR_EL1"] |= MDSCR_SS | MDSCR_KDE
     cpu.context_changed()
     guest.step(2)
+
+
+@stepping
+def test_a_note_of_a_step_outlives_a_fault_and_ends_the_hit_of_another_probe(kernel):
+    """A handler steps to that address: the hit it belongs to is taken to be over, and its PC goes on behind it.
+
+    When the handler returns, no probe is current: the instruction is stepped all the same, and nobody then sets the PC.
+    """
+    guest, faulty = fault_in_the_slot(kernel)
+    guest.kprobes.disable(faulty)
+    slot, posts = faulty.execution.slot, []
+
+    def steps_there(_probe, _regs):
+        steps_one_instruction_at(guest, slot, DATA)
+        places.append(guest.cpu.pc)
+
+    places: list[int] = []
+    other = guest.probe("square", pre_handler=steps_there, post_handler=lambda *_: posts.append(guest.state))
+    guest.machine.prepare_call("square", 5)
+    guest.cpu.pstate.daif = 0
+    guest.cpu.context_changed()
+    before = len(guest.rows)
+    guest.machine.run(max_cycles=6)
+    assert [1, 5, 6, 2, 5] == guest.rows[before:][:5]
+    assert ([guest.at("after")], [State.HIT_SSDONE], State.IDLE) == (places, posts, guest.state)
+    assert Action.SWALLOW is guest.watcher.rows[before + 4].transition.action
+    assert other.execution.slot + 4 == guest.watcher.rows[before + 4].pc
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=of)
+@pytest.mark.parametrize("symbol", ["square", "jumps"])
+def test_a_handler_that_clears_the_current_probe_and_wants_the_instruction_executed(kernel, symbol):
+    """In a slot, nobody sets the PC behind it; v7.2 even leaves its end to the kernel. What is simulated goes well."""
+    if kernel is V15 and symbol == "jumps":
+        kernel = attrs.evolve(V15, decode=V4_8.decode)
+    guest, posts = start(kernel), []
+
+    def clear(_probe, _regs):
+        guest.kprobes.engine.block.reset()
+        guest.watcher.expect(State.IDLE)
+
+    probe = guest.probe(symbol, pre_handler=clear, post_handler=lambda *_: posts.append(1))
+    guest.begin(symbol, 5)
+    guest.until(3 if symbol == "jumps" else 2)
+    if symbol == "jumps":
+        assert ([1, 3, 6], guest.at("square")) == (guest.rows, guest.cpu.pc)
+        assert ([1] if kernel is V7_2 else []) == posts
+        return
+    guest.step(2)
+    end = probe.execution.slot + 4
+    if kernel is V7_2:
+        assert ([1, 2], guest.at("vectors", 0x200), end) == (guest.rows, guest.cpu.pc, guest.cpu.elr[1])
+    else:
+        assert ([1, 2, 5], end) == (guest.rows, guest.cpu.pc)
+    assert [] == posts
 
 
 def test_a_note_of_a_slots_end_outlives_a_fault_and_a_foreign_brk_is_met_for_ever_in_v5_10():
