@@ -75,7 +75,7 @@ class Cost:
 
     def as_json(self) -> dict[str, Any]:
         """All of it, by name."""
-        return {"about": self.method.about, **{**attrs.asdict(self), "method": self.method.name}}
+        return {"about": self.method.about, **attrs.asdict(self), "method": self.method.name}
 
 
 def measure(rounds: int, progress: Callable[[str], None]) -> list[Cost]:
