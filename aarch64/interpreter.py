@@ -205,9 +205,11 @@ class Interpreter(Cpu):
 
     def take(self, exception: ArchException) -> None:
         """Spend a cycle on an exception (one that the instruction at the PC raised, or an interrupt); ask the hooks."""
-        taken = self.take_exception(exception)
-        self.pass_cycles(1)
-        self.hooks.ask(self, taken)
+        following: ArchException | None = exception
+        while following is not None:
+            taken = self.take_exception(following)
+            self.pass_cycles(1)
+            following = self.hooks.ask(self, taken)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
