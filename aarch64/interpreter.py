@@ -128,7 +128,7 @@ class Interpreter(Cpu):
         pc = self.pc
         offset = pc ^ self._code_address
         try:
-            word = self._fetch(pc) if offset & _ELSEWHERE else self._code[offset >> 2]
+            word = self.fetch_word(pc) if offset & _ELSEWHERE else self._code[offset >> 2]
             try:
                 operation = self._operations[word]
             except KeyError:
@@ -146,7 +146,7 @@ class Interpreter(Cpu):
         super().context_changed()
         self._code_address = -1
 
-    def _fetch(self, pc: int) -> int:
+    def fetch_word(self, pc: int) -> int:
         """The word at `pc`; its page is kept for the fetches that follow (measured: 5 % of all run time)."""
         page = self.page_map.fetches.get(pc >> PAGE_SHIFT)
         if page is None or pc & 3:
@@ -234,7 +234,7 @@ class Interpreter(Cpu):
                 raise illegal_state()
             self._check_branch_target(word)
             word = self._observe(word)
-            self._execute(word)
+            self.execute(word)
         except ArchException as exception:
             self.take(exception)
 
@@ -252,7 +252,8 @@ class Interpreter(Cpu):
         self.observers.tell(self, pc, word)
         return word if self.pc == pc else fetch(self, self.pc)
 
-    def _execute(self, word: int) -> None:
+    def execute(self, word: int) -> None:
+        """Execute and retire the instruction at the PC, all that comes before having been considered."""
         operation = self._operations.get(word) or self._operation(word)
         self.next_pc = (self.pc + 4) & _PC_MASK
         self.next_btype = 0
@@ -275,7 +276,7 @@ class Interpreter(Cpu):
     def execute_observed(self, pc: int, word: int) -> None:
         """The rest of a cycle of whose instruction, `word` at `pc`, the observers have been told."""
         try:
-            self._execute(word if self.pc == pc else fetch(self, self.pc))
+            self.execute(word if self.pc == pc else fetch(self, self.pc))
         except ArchException as exception:
             self.take(exception)
         self.request_attention()
