@@ -41,6 +41,7 @@
         .equ    TCPAC, 1 << 31                          // CPTR_EL3: debug.c goes home by it
         .equ    MMU, SCTLR + DZE + 1
         .equ    TCR, 0x3519                             // 39 bits, 4 KiB granule, write-back
+        .equ    TBI0, 1 << 37
         .equ    UNMAPPED, 0x80000000
 
 // What debug.c does about debug exceptions: its `enum answer`.
@@ -343,6 +344,16 @@ tests:
         attempt STOP, "mov x1, #UNMAPPED; ldr x0, [x1]", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, UNMAPPED, dbgwcr0_el1, "ACCESS + 1 * PAC", mair_el1, 0xff00, tcr_el1, TCR, ttbr0_el1, identity_map, sctlr_el1, MMU
         attempt STOP, "adr x1, buffer; str x1, [x1]; ldr x0, [x1]; sub x0, x0, x1", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, buffer, dbgwcr0_el1, "STORE + 1 * PAC", mair_el1, 0xff00, tcr_el1, TCR, ttbr0_el1, identity_map, sctlr_el1, MMU
 
+// Watchpoints and accesses that are not aligned, or not where the address as such is: tags do not count.
+        .irp    access, "ldr x0, [x1, #4]", "ldr x0, [x1, #7]", "ldr x0, [x1]", "ldr x0, [x1, #12]", "ldp x0, x2, [x1, #8]", "ldp w0, w2, [x1, #12]"
+        .irp    offset, 8, 16
+        attempt STOP, "adr x1, buffer; \access", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, "buffer + \offset", dbgwcr0_el1, "LOAD + 1 * PAC", mair_el1, 0xff00, tcr_el1, TCR, ttbr0_el1, identity_map, sctlr_el1, MMU
+        .endr
+        .endr
+        .irp    access, "ldr x0, [x1]", "str x0, [x1]"
+        attempt STOP, "adr x1, buffer; orr x1, x1, #1 << 56; \access", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, buffer, dbgwcr0_el1, "ACCESS + 1 * PAC", mair_el1, 0xff00, tcr_el1, "TCR + TBI0", ttbr0_el1, identity_map, sctlr_el1, MMU
+        .endr
+
 // Watchpoints linked to a context.
         .irp    spsr, EL0t, "EL1h - D"
         .irp    context, 0x1234, 0x1235
@@ -422,6 +433,18 @@ tests:
         .endr
         .irp    spsr, EL0t, "EL1h - D", "EL2h - D"
         try     "nop; mov x0, #1", "\spsr", mdscr_el1, MATCH, mdcr_el2, TDE, contextidr_el1, 0x1234, dbgbvr0_el1, "CODE + 4", dbgbcr0_el1, "BREAK + HMC + 3 * PMC + 1 * BT + 5 * LBN", dbgbvr5_el1, 0x1234, dbgbcr5_el1, "BREAK + 3 * BT"
+        .endr
+
+// Breakpoints linked to a virtual machine, and those that only compare one, or that and a context.
+        .irp    spsr, EL0t, "EL1h - D"
+        .irp    vmid, 0x12, 0x13
+        try     "nop; mov x0, #1", "\spsr", mdscr_el1, MATCH, vttbr_el2, "0x12 << 48", dbgbvr5_el1, "\vmid << 32", dbgbcr5_el1, "BREAK + 3 * PMC + 8 * BT"
+        try     "nop; mov x0, #1", "\spsr", mdscr_el1, MATCH, vttbr_el2, "0x12 << 48", dbgbvr0_el1, "CODE + 4", dbgbcr0_el1, "BREAK + 3 * PMC + 1 * BT + 5 * LBN", dbgbvr5_el1, "\vmid << 32", dbgbcr5_el1, "BREAK + 9 * BT"
+        .irp    context, 0x1234, 0x1235
+        try     "nop; mov x0, #1", "\spsr", mdscr_el1, MATCH, contextidr_el1, 0x1234, vttbr_el2, "0x12 << 48", dbgbvr5_el1, "(\vmid << 32) + \context", dbgbcr5_el1, "BREAK + 3 * PMC + 10 * BT"
+        try     "nop; mov x0, #1", "\spsr", mdscr_el1, MATCH, contextidr_el1, 0x1234, vttbr_el2, "0x12 << 48", dbgbvr0_el1, "CODE + 4", dbgbcr0_el1, "BREAK + 3 * PMC + 1 * BT + 5 * LBN", dbgbvr5_el1, "(\vmid << 32) + \context", dbgbcr5_el1, "BREAK + 11 * BT"
+        .endr
+        .endr
         .endr
 
 // ---------------------------------------------------------------------------------------------------------------------

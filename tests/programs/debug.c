@@ -19,6 +19,8 @@
 #define PSTATE_I (1u << 7)
 #define PSTATE_F (1u << 6)
 
+#define TAG (0xffull << 56)
+
 /* What the handler does about a debug exception other than BRK. The numbers are those of debug.S. */
 enum answer {
     GO_ON,     /* step again; mask D so that nothing hits again, or STOP where D masks nothing */
@@ -71,10 +73,14 @@ static bool print_within(const char *name, uint64_t address, const void *start, 
     return true;
 }
 
-/* Addresses do not depend on where the linker puts things. */
+/* So as not to depend on where the linker puts things. */
 static void print_address(const char *name, uint64_t address)
 {
     print(name);
+    if (address & TAG) {
+        print("tagged-");
+        address &= ~TAG;
+    }
     if (print_within("", address, (const void *)current->pc, current->end + 8 - current->pc))
         return;
     if (print_within("buffer", address, buffer, (uint64_t)buffer_end - (uint64_t)buffer))
@@ -302,6 +308,7 @@ static void configure_el2(void)
     WRITE(sctlr_el2, usual.sctlr_el2);
     WRITE(hcr_el2, usual.hcr_el2);
     WRITE(mdcr_el2, 0);
+    WRITE(vttbr_el2, 0);
     WRITE(cptr_el2, usual.cptr_el2 | (starting_el == 2 ? CPTR_TCPAC : 0));
     WRITE(sp_el1, stack_of(1));
 }
