@@ -362,10 +362,23 @@ tests:
         attempt STOP, "adr x1, buffer; ldr x0, [x1]", "\spsr", mdscr_el1, MATCH, contextidr_el1, 0x1234, dbgwvr0_el1, buffer, dbgwcr0_el1, "ACCESS + 3 * PAC + WT + 5 * LBN", dbgbvr5_el1, 0x1234, dbgbcr5_el1, "BREAK - E + 3 * BT"
         .endr
 
-// The cases of KVM's selftest of debug exceptions that are not above.
+// What KVM's selftest of debug exceptions does, one after the other: BRK; a breakpoint on NOP, SVC and BRK; a watchpoint;
+// three steps; all four under the OS lock; a loop stepped that writes debug registers; what is linked to a context.
+        try     "brk #0; nop", EL1h
+        .irp    code, nop, "svc #0", "brk #0"
+        try     "\code; mov x0, #1", "EL1h - D", mdscr_el1, MATCH, dbgbvr0_el1, CODE, dbgbcr0_el1, "BREAK + 1 * PMC"
+        .endr
+        try     "adr x1, buffer; strb w1, [x1]; ldrb w0, [x1]", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, buffer, dbgwcr0_el1, "E + 2 * LSC + 1 * BAS + 1 * PAC"
         try     "msr daifclr, #8; mov x1, #STEP; msr mdscr_el1, x1; isb; mrs x0, midr_el1; add x0, x0, #1; msr daifset, #8; mov x0, #3", EL1h
+        try     "brk #0; nop", EL1h, oslar_el1, 1
+        try     "nop; mov x0, #1", "EL1h - D", mdscr_el1, MATCH, dbgbvr0_el1, CODE, dbgbcr0_el1, "BREAK + 1 * PMC", oslar_el1, 1
+        try     "adr x1, buffer; strb w1, [x1]; mov x0, #1", "EL1h - D", mdscr_el1, MATCH, dbgwvr0_el1, buffer, dbgwcr0_el1, "E + 2 * LSC + 1 * BAS + 1 * PAC", oslar_el1, 1
+        try     "msr daifclr, #8; mov x1, #STEP; msr mdscr_el1, x1; isb; mrs x0, midr_el1; mov x0, #1; msr daifset, #8", EL1h, oslar_el1, 1
         try     "adr x1, buffer; brk #0; nop; str x1, [x1]", "EL1h - D + SS", mdscr_el1, "STEP + MDE", dbgbvr0_el1, "CODE + 8", dbgbcr0_el1, "BREAK + 1 * PMC", dbgwvr0_el1, buffer, dbgwcr0_el1, "ACCESS + 1 * PAC", oslar_el1, 1
         try     "mov x2, #2; 8: msr dbgbvr0_el1, x2; isb; mrs x3, dbgbvr0_el1; msr dbgwvr0_el1, x2; isb; mrs x4, dbgwvr0_el1; add x0, x3, x4; subs x2, x2, #1; b.ne 8b", "EL1h - D + SS", mdscr_el1, STEP
+        .irp    context, 1, 2
+        try     "adr x1, buffer; strb w1, [x1]; mov x0, #1", "EL1h - D", mdscr_el1, MATCH, contextidr_el1, 1, dbgbvr0_el1, "CODE + 8", dbgbcr0_el1, "BREAK + 1 * PMC + 1 * BT + 5 * LBN", dbgwvr0_el1, buffer, dbgwcr0_el1, "E + 2 * LSC + 1 * BAS + 1 * PAC + WT + 5 * LBN", dbgbvr5_el1, \context, dbgbcr5_el1, "BREAK + 3 * BT"
+        .endr
 
 // ---------------------------------------------------------------------------------------------------------------------
 // With EL2.
