@@ -119,6 +119,12 @@ tests:
         try     "mov x0, #1; brk #5; mov x0, #2", "EL0t - D + SS", mdscr_el1, MDSCR_SS
         try     "brk #6; mov x0, #2", "EL1h - D + SS"
         try     "brk #7; mov x0, #2", "EL1h - D", mdscr_el1, STEP
+        .irp    spsr, "EL0t + SS", "EL1h + SS", "EL1h - D + SS", "EL1t - D + SS"      // PSTATE.SS, as SPSR shows it
+        .irp    mdscr, STEP, MDSCR_SS, KDE
+        try     "brk #8; nop", "\spsr", mdscr_el1, \mdscr
+        .endr
+        try     "brk #9; nop", "\spsr", mdscr_el1, STEP, oslar_el1, 1
+        .endr
 
 // Software step: which levels, which masks.
         .irp    spsr, EL0t, "EL0t - D", EL1h, "EL1h - D", "EL1t - D"
@@ -391,6 +397,7 @@ tests:
         .irp    mdcr, 0, TDE
         try     "brk #1; nop", "\spsr", mdscr_el1, "\mdscr", mdcr_el2, \mdcr
         try     "mov x0, #1; mov x0, #2", "\spsr + SS", mdscr_el1, "\mdscr", mdcr_el2, \mdcr
+        try     "brk #1; nop", "\spsr + SS", mdscr_el1, "\mdscr", mdcr_el2, \mdcr
         attempt STOP, "adr x1, buffer; ldr x0, [x1]; mov x0, #2", "\spsr", mdscr_el1, "\mdscr - MDSCR_SS", mdcr_el2, \mdcr, dbgbvr0_el1, "CODE + 8", dbgbcr0_el1, "BREAK + HMC + 3 * PMC", dbgwvr0_el1, buffer, dbgwcr0_el1, "ACCESS + HMC + 3 * PAC"
         .endr
         .endr
