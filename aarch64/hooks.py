@@ -12,7 +12,8 @@ finds them. What was interrupted is in a frame, as an operating system saves it,
 may run code of the guest (`Machine.call`), to which general registers are scratch.
 
 HANDLED performs an exception return to what the frame says; the exception and its return are one cycle. Where nobody
-says so, registers are as in the frame, and execution goes on at the guest's vector.
+says so, registers are as in the frame, and execution goes on at the guest's vector. A hook that raises an ArchException
+has the return performed, and that exception taken from where it leads: so it is with an instruction done by a hook.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import attrs
 from aarch64.bits import mask
 from aarch64.errors import AArch64Error
 from aarch64.exception_entry import exception_return
-from aarch64.exceptions import ExceptionClass, Vector
+from aarch64.exceptions import ArchException, ExceptionClass, Vector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -143,24 +144,32 @@ class Hooks:
             raise HookError(f"{hook} is not there to be removed: it was never added, or has been removed")
         self._hooks.remove(hook)
 
-    def ask(self, cpu: Cpu, taken: Taken) -> None:
+    def ask(self, cpu: Cpu, taken: Taken) -> ArchException | None:
         """Offer an exception that has just been taken to the hooks it concerns, and do as they say.
+
+        Returns:
+            The exception to take next, if a hook has raised one.
 
         Raises:
             HookError: a hook did not answer, or left a frame without its 31 registers.
         """
         if taken.vector is not Vector.SYNCHRONOUS:
-            return
+            return None
         concerned = [hook for hook in self._hooks if hook.concerns(taken)]
         if not concerned:
-            return
+            return None
         entry = _Entry.of(cpu, taken)
         frame = entry.enter(cpu)
-        answer = self._answer(concerned, frame)
+        following: ArchException | None = None
+        try:
+            answer = self._answer(concerned, frame)
+        except ArchException as exception:
+            answer, following = Answer.HANDLED, exception
         entry.leave(cpu, frame)
         if answer is Answer.HANDLED:
             exception_return(cpu, frame.pc & mask(64), cpu.spsr[frame.el])
             cpu.pc = cpu.next_pc
+        return following
 
     def _answer(self, concerned: list[Hook], frame: RegisterFrame) -> Answer:
         """The first answer that is not NOT_MINE, if there is one."""

@@ -27,6 +27,7 @@ from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
+from aarch64.sysregs.fields import MDSCR_MDE, MDSCR_SS
 from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
 
@@ -204,9 +205,11 @@ class Interpreter(Cpu):
 
     def take(self, exception: ArchException) -> None:
         """Spend a cycle on an exception (one that the instruction at the PC raised, or an interrupt); ask the hooks."""
-        taken = self.take_exception(exception)
-        self.pass_cycles(1)
-        self.hooks.ask(self, taken)
+        following: ArchException | None = exception
+        while following is not None:
+            taken = self.take_exception(following)
+            self.pass_cycles(1)
+            following = self.hooks.ask(self, taken)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
@@ -291,12 +294,16 @@ class Interpreter(Cpu):
         state = self.pstate
         if state.il or state.btype or self.waiting or pending_exception(self) is not None:
             return 0
-        if state.ss or self.stepped is not Stepped.NOTHING or software_step.is_active(self):
-            return 0
-        if breakpoints.are_active(self):
+        if state.ss or self.stepped is not Stepped.NOTHING or self._debugs_each_instruction():
             return 0
         deadline = next_deadline(self)
         return NEVER if deadline is None else deadline
+
+    def _debugs_each_instruction(self) -> bool:
+        """Whether software step or a breakpoint may have something to say before the next instruction."""
+        if not self.sysregs["MDSCR_EL1"] & (MDSCR_SS | MDSCR_MDE):
+            return False
+        return software_step.is_active(self) or breakpoints.are_active(self)
 
 
 def _bind(semantics: Semantics, fields: tuple[int, ...]) -> Operation:

@@ -249,6 +249,23 @@ class Machine:
         self.placed.append(new)
         self._semihosting.heap = self._free_ram()
 
+    def add_ram(self, size: int, name: str) -> int:
+        """Have more RAM, behind all there is, for something that no program knows of; the physical address it is at.
+
+        Args:
+            size: bytes, rounded up to a multiple of 4 KiB.
+            name: what messages call it.
+
+        Raises:
+            MachineError: there would be too much.
+        """
+        address, pages = self.ram_end, -(-size // PAGE_SIZE)
+        if self.memory.ram_size + pages * PAGE_SIZE > LARGEST_RAM:
+            raise MachineError(f"no room for {name} behind RAM, which ends at {address:#x}: have less RAM")
+        self.memory.ram_size += pages * PAGE_SIZE
+        self.placed.append(Placed(name, Segment(address, b"", pages * PAGE_SIZE)))
+        return address
+
     def _check(self, new: Placed, others: Iterable[Placed], advice: str) -> None:
         """Refuse what is not inside RAM, or has a byte where another one is."""
         address, end = new.segment.address, new.segment.end

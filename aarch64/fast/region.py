@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import MASKS
+from aarch64.isa.branch import direct_target
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
@@ -122,16 +123,12 @@ def _node(pc: int, word: int, *, is_called: bool) -> Node:
     traits, following = decoded.definition.traits, (pc + 4) & MASKS[64]
     if not traits & Trait.BRANCHES:
         return Node(pc, word, decoded, (following,), is_called)
-    offset = next((decoded.fields[name] for name in _OFFSETS if name in decoded.fields), None)
-    if offset is None:
+    target = direct_target(decoded.fields, pc)
+    if target is None:
         return Node(pc, word, decoded, ())  # indirect
-    target = (pc + 4 * offset) & MASKS[64]
     if target == pc:
         return Node(pc, word, None, ())  # a branch to itself: whether it ever ends is looked into elsewhere
-    return Node(pc, word, decoded, (target,) if "imm26" in decoded.fields else (following, target))
-
-
-_OFFSETS = ("imm26", "imm19", "imm14")
+    return Node(pc, word, decoded, (following, target) if traits & Trait.CONDITIONAL else (target,))
 
 
 def reachable(nodes: Mapping[int, Node], start: int, within: frozenset[int]) -> set[int]:

@@ -63,6 +63,7 @@ _SY = 15
     "11010101000000110011 crm:4 010 11111",
     asm="clrex {crm:imm}",
     aliases=(alias("clrex", crm=_SY),),
+    traits=Trait.CLEARS_EXCLUSIVE,
 )
 def clrex(cpu: Cpu, crm: int) -> None:
     cpu.clear_exclusive()

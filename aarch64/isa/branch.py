@@ -43,6 +43,15 @@ GROUP = Group("Branches", {"tested_bit": TestedBit})
 insn = GROUP.insn
 
 DIRECT = Trait.BRANCHES | Trait.PC_RELATIVE
+CONDITIONAL = DIRECT | Trait.CONDITIONAL
+
+_OFFSETS = ("imm26", "imm19", "imm14")
+
+
+def direct_target(fields: Fields, address: int) -> int | None:
+    """Where the branch with these fields, at `address`, leads to; None if that is in a register."""
+    offset = next((fields[name] for name in _OFFSETS if name in fields), None)
+    return None if offset is None else (address + offset * 4) & MASKS[64]
 
 
 def relative(cpu: Cpu, words: int) -> Bits:
@@ -68,7 +77,7 @@ def b(cpu: Cpu, imm26: int) -> None:
     cpu.branch(relative(cpu, imm26))
 
 
-@insn("BL", "100101 imm26:s26", asm="bl {imm26:label}", traits=DIRECT)
+@insn("BL", "100101 imm26:s26", asm="bl {imm26:label}", traits=DIRECT | Trait.CALLS)
 def bl(cpu: Cpu, imm26: int) -> None:
     set_link(cpu)
     cpu.branch(relative(cpu, imm26))
@@ -79,14 +88,14 @@ def bl(cpu: Cpu, imm26: int) -> None:
     "01010100 imm19:s19 0 cond:4",
     asm="b.{cond:cond} {imm19:label}",
     aliases=(alias("b{cond:cond} {imm19:label}", preferred=False),),
-    traits=DIRECT,
+    traits=CONDITIONAL,
 )
 @insn(
     "BC.cond",
     "01010100 imm19:s19 1 cond:4",
     asm="bc.{cond:cond} {imm19:label}",
     feature=Feature.HBC,
-    traits=DIRECT,
+    traits=CONDITIONAL,
 )
 def b_cond(cpu: Cpu, imm19: int, cond: int) -> None:
     branch_if(cpu, cpu.holds(cond), imm19)
@@ -95,22 +104,22 @@ def b_cond(cpu: Cpu, imm19: int, cond: int) -> None:
 # --- compare, test
 
 
-@insn("CBZ", "sf:1 0110100 imm19:s19 rt:5", asm="cbz {rt:R}, {imm19:label}", traits=DIRECT)
+@insn("CBZ", "sf:1 0110100 imm19:s19 rt:5", asm="cbz {rt:R}, {imm19:label}", traits=CONDITIONAL)
 def cbz(cpu: Cpu, sf: int, imm19: int, rt: int) -> None:
     branch_if(cpu, cpu.x(rt, 64 if sf else 32) == 0, imm19)
 
 
-@insn("CBNZ", "sf:1 0110101 imm19:s19 rt:5", asm="cbnz {rt:R}, {imm19:label}", traits=DIRECT)
+@insn("CBNZ", "sf:1 0110101 imm19:s19 rt:5", asm="cbnz {rt:R}, {imm19:label}", traits=CONDITIONAL)
 def cbnz(cpu: Cpu, sf: int, imm19: int, rt: int) -> None:
     branch_if(cpu, cpu.x(rt, 64 if sf else 32) != 0, imm19)
 
 
-@insn("TBZ", "b5:1 0110110 b40:5 imm14:s14 rt:5", asm="tbz {tested_bit}, {imm14:label}", traits=DIRECT)
+@insn("TBZ", "b5:1 0110110 b40:5 imm14:s14 rt:5", asm="tbz {tested_bit}, {imm14:label}", traits=CONDITIONAL)
 def tbz(cpu: Cpu, b5: int, b40: int, imm14: int, rt: int) -> None:
     branch_if(cpu, cpu.x(rt) >> (b5 << 5 | b40) & 1 ^ 1, imm14)
 
 
-@insn("TBNZ", "b5:1 0110111 b40:5 imm14:s14 rt:5", asm="tbnz {tested_bit}, {imm14:label}", traits=DIRECT)
+@insn("TBNZ", "b5:1 0110111 b40:5 imm14:s14 rt:5", asm="tbnz {tested_bit}, {imm14:label}", traits=CONDITIONAL)
 def tbnz(cpu: Cpu, b5: int, b40: int, imm14: int, rt: int) -> None:
     branch_if(cpu, cpu.x(rt) >> (b5 << 5 | b40) & 1, imm14)
 
@@ -123,7 +132,7 @@ def br(cpu: Cpu, rn: int) -> None:
     cpu.jump(cpu.x(rn), rn)
 
 
-@insn("BLR", "1101011 0001 11111 000000 rn:5 00000", asm="blr {rn:X}", traits=Trait.BRANCHES)
+@insn("BLR", "1101011 0001 11111 000000 rn:5 00000", asm="blr {rn:X}", traits=Trait.BRANCHES | Trait.CALLS)
 def blr(cpu: Cpu, rn: int) -> None:
     target = cpu.x(rn)
     set_link(cpu)

@@ -23,9 +23,14 @@ KEYS = (Key.IA, Key.IB)
 """The key that the field `m` selects."""
 
 
-def insn(title: str, pattern: str, asm: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+CALLS = Trait.BRANCHES | Trait.CALLS
+
+
+def insn(
+    title: str, pattern: str, asm: str, traits: Trait = Trait.BRANCHES
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Define a branch of FEAT_PAuth."""
-    return GROUP.insn(title, pattern, asm=asm, feature=Feature.PAUTH, traits=Trait.BRANCHES)
+    return GROUP.insn(title, pattern, asm=asm, feature=Feature.PAUTH, traits=traits)
 
 
 def call(cpu: Cpu, target: Bits) -> None:
@@ -44,12 +49,12 @@ def braz(cpu: Cpu, m: int, rn: int) -> None:
     cpu.jump(authenticate(cpu, cpu.x(rn), 0, KEYS[m], combined=True), rn)
 
 
-@insn("BLRAA, BLRAAZ, BLRAB, BLRABZ", "1101011 1001 11111 00001 m:1 rn:5 rm:5", "blra{m:key} {rn:X}, {rm:XSP}")
+@insn("BLRAA, BLRAAZ, BLRAB, BLRABZ", "1101011 1001 11111 00001 m:1 rn:5 rm:5", "blra{m:key} {rn:X}, {rm:XSP}", CALLS)
 def blra(cpu: Cpu, m: int, rn: int, rm: int) -> None:
     call(cpu, authenticate(cpu, cpu.x(rn), cpu.xsp(rm), KEYS[m], combined=True))
 
 
-@insn("BLRAA, BLRAAZ, BLRAB, BLRABZ", "1101011 0001 11111 00001 m:1 rn:5 11111", "blra{m:key}z {rn:X}")
+@insn("BLRAA, BLRAAZ, BLRAB, BLRABZ", "1101011 0001 11111 00001 m:1 rn:5 11111", "blra{m:key}z {rn:X}", CALLS)
 def blraz(cpu: Cpu, m: int, rn: int) -> None:
     call(cpu, authenticate(cpu, cpu.x(rn), 0, KEYS[m], combined=True))
 

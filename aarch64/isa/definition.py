@@ -68,6 +68,16 @@ class Trait(Flag):
     """MSR to a register or a PSTATE field, or a SYS operation."""
     WAITS = auto()
     """WFE, WFI and their kin."""
+    CLEARS_EXCLUSIVE = auto()
+    """Forgets the location that is marked for exclusive access, and no more."""
+    CONDITIONAL = auto()
+    """Branches only where a condition holds."""
+    CALLS = auto()
+    """Branches, and leaves the address of the next instruction in X30, to be returned to."""
+    MAINTAINS = auto()
+    """A SYS operation: on caches, on TLBs, on the translation of an address."""
+    READS_EXCEPTION_STATE = auto()
+    """MRS of what taking an exception changes, such as DAIF, ELR_ELx and ESR_ELx, or stepping: MDSCR_EL1."""
 
 
 def _argument_names(function: Callable[..., object]) -> tuple[str, ...]:
@@ -141,6 +151,7 @@ class Definition:
     aliases: tuple[Alias, ...] = ()
     valid: Predicate | None = None
     traits: Trait = Trait.NONE
+    traits_when: Mapping[Trait, Predicate] = attrs.field(factory=dict)
     feature: Feature | None = None
     specialises: str | None = None
     semantics: Semantics | None = None
@@ -183,6 +194,18 @@ class Definition:
         """Whether these field values are allocated."""
         return self._valid is None or self._valid.holds(fields)
 
+    @cached_property
+    def _traits_when(self) -> tuple[tuple[Trait, Test], ...]:
+        return tuple((trait, Test.of(predicate)) for trait, predicate in self.traits_when.items())
+
+    def traits_of(self, fields: Fields) -> Trait:
+        """The traits, those included that only some field values have."""
+        found = self.traits
+        for trait, test in self._traits_when:
+            if test.holds(fields):
+                found |= trait
+        return found
+
     def can_be_reached_by(self, cpu: Cpu, fields: Fields) -> bool:
         """BTypeCompatible: whether in a guarded page the indirect branch just made may lead here."""
         return self.landing is not None and self.landing(cpu, fields)
@@ -215,7 +238,7 @@ class Group:
 
         The function's parameters after `cpu` are the pattern's fields. Decorators stack: a function may serve
         several encodings with the same fields. `facts` are the attributes of `Definition`: asm, aliases, valid,
-        traits, feature, specialises, landing.
+        traits, traits_when, feature, specialises, landing.
 
         Raises:
             DefinitionError: naming the title and what is wrong.
@@ -260,7 +283,8 @@ def _check(definition: Definition) -> None:
             )
     elif not definition.unsupported:
         raise DefinitionError(f"{title}: neither semantics nor a reason for having none")
-    for predicate in (definition.valid, *(item.when for item in definition.aliases)):
+    conditions = (definition.valid, *(item.when for item in definition.aliases), *definition.traits_when.values())
+    for predicate in conditions:
         if predicate and (unknown := set(_argument_names(predicate)) - names):
             raise DefinitionError(f"{title}: condition on {sorted(unknown)}, which the pattern does not have")
     for item in definition.aliases:

@@ -110,7 +110,7 @@ def is_named(mnemonic: str) -> Predicate:
     "1101010100 0 01 op1:3 crn:4 crm:4 op2:3 rt:5",
     asm="sys {op1:imm}, {crn:c}, {crm:c}, {op2:imm}{rt:optional_x}",
     aliases=tuple(alias(f"{name} {{operation({name})}}", when=is_named(name)) for name in MNEMONICS),
-    traits=Trait.WRITES_SYSREG,
+    traits=Trait.WRITES_SYSREG | Trait.MAINTAINS,
 )
 def sys(cpu: Cpu, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
     execute(cpu, (op1, crn, crm, op2), rt, is_read=False)
@@ -121,7 +121,7 @@ def sys(cpu: Cpu, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
     "1101010100 0 01 011 0111 0100 001 rt:5",
     asm="dc zva, {rt:X}",
     aliases=(alias("sys #3, c7, c4, #1{rt:optional_x}", preferred=False),),
-    traits=Trait.WRITES_SYSREG | Trait.STORES,
+    traits=Trait.WRITES_SYSREG | Trait.MAINTAINS | Trait.STORES,
     specialises="SYS",
 )
 def dc_zva(cpu: Cpu, rt: int) -> None:

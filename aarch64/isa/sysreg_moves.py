@@ -10,6 +10,7 @@ from aarch64.isa.definition import Group, Semantics, Trait
 from aarch64.isa.syntax import Cursor, Mismatch, operand
 from aarch64.sysregs import names
 from aarch64.sysregs.names import Direction
+from aarch64.sysregs.table import TABLE
 from aarch64.sysregs.traps import UMA, On, trapping_level
 
 if TYPE_CHECKING:
@@ -59,11 +60,18 @@ GROUP = Group(
 insn = GROUP.insn
 
 
+def is_exception_state(o0: int, op1: int, crn: int, crm: int, op2: int) -> bool:
+    """Whether exceptions change the register, or a debugger that steps."""
+    register = TABLE.get(names.encode(2 + o0, op1, crn, crm, op2))
+    return register is not None and register.is_exception_state
+
+
 @insn(
     "MRS",
     "1101010100 1 1 o0:1 op1:3 crn:4 crm:4 op2:3 rt:5",
     asm="mrs {rt:X}, {readable}",
     traits=Trait.READS_SYSREG,
+    traits_when={Trait.READS_EXCEPTION_STATE: is_exception_state},
 )
 def mrs(cpu: Cpu, o0: int, op1: int, crn: int, crm: int, op2: int, rt: int) -> None:
     cpu.set_x(rt, cpu.system_register(names.encode(2 + o0, op1, crn, crm, op2), rt))

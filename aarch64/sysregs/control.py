@@ -132,8 +132,8 @@ def _regime(el: int) -> tuple[SysReg, ...]:
         read_write(f"AMAIR_EL{el}", writable=0, traps=traps),
         read_write(f"AFSR0_EL{el}", writable=0, traps=traps),
         read_write(f"AFSR1_EL{el}", writable=0, traps=traps),
-        read_write(f"ESR_EL{el}", writable=mask(32), traps=traps),
-        read_write(f"FAR_EL{el}", traps=traps),
+        read_write(f"ESR_EL{el}", writable=mask(32), traps=traps, is_exception_state=True),
+        read_write(f"FAR_EL{el}", traps=traps, is_exception_state=True),
         read_write(f"VBAR_EL{el}", writable=_VBAR),
         read_write(f"TPIDR_EL{el}"),
         read_only(f"RVBAR_EL{el}", guard=lambda cpu: cpu.max_el == el),
@@ -195,7 +195,7 @@ _EL2 = (
     read_write("VSTTBR_EL2", writable=span(47, 1), feature=Feature.SEL2, guard=is_secure_el2),
     read_write("VSTCR_EL2", reset=bits(31), writable=span(7, 0) | span(15, 14) | bits(29, 30), feature=Feature.SEL2,
                guard=is_secure_el2),
-    read_write("HPFAR_EL2", writable=span(43, 4), gated={Feature.SEL2: bits(63)}),
+    read_write("HPFAR_EL2", writable=span(43, 4), gated={Feature.SEL2: bits(63)}, is_exception_state=True),
 )  # fmt: skip
 
 # --- EL3

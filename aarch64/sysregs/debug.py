@@ -106,7 +106,9 @@ REGISTERS = (
     *(read_write(f"DBGBCR{n}_EL1", writable=_BCR, reset=_BCR_BAS, traps=_DEBUG) for n in range(BREAKPOINTS)),
     *(read_write(f"DBGWVR{n}_EL1", writable=_WVR, traps=_DEBUG) for n in range(WATCHPOINTS)),
     *(read_write(f"DBGWCR{n}_EL1", writable=_WCR, traps=_DEBUG) for n in range(WATCHPOINTS)),
-    read_write("MDSCR_EL1", writable=_MDSCR_ALWAYS | _MDSCR_LOCKED, write=_write_mdscr, traps=_DEBUG),
+    read_write(
+        "MDSCR_EL1", writable=_MDSCR_ALWAYS | _MDSCR_LOCKED, write=_write_mdscr, traps=_DEBUG, is_exception_state=True
+    ),
     read_write("MDCCINT_EL1", writable=bits(29, 30), traps=_DEBUG),
     read_only("MDCCSR_EL0", traps=_CHANNEL, read=lambda cpu: cpu.sysregs["MDSCR_EL1"] & (_RXFULL | _TXFULL)),
     read_write("DBGDTR_EL0", traps=_CHANNEL, read=_read_both, write=_write_both),

@@ -55,6 +55,7 @@ class SysReg:
         traps: the controls that trap accesses to it.
         guard: whether it exists in the current state; where it does not, access is UNDEFINED.
         check: refuses (by raising) a value, masked, about to be written.
+        is_exception_state: whether every exception that is taken changes it, or who steps over instructions.
         read, write: take the place of the storage in `cpu.sysregs`; `write` gets the value with RES0 bits cleared.
     """
 
@@ -68,6 +69,7 @@ class SysReg:
     traps: tuple[Trap, ...] = ()
     guard: Guard | None = None
     check: Write | None = None
+    is_exception_state: bool = False
     read: Read | None = None
     write: Write | None = None
 

@@ -44,7 +44,7 @@ def _write_daif(cpu: Cpu, value: int) -> None:
 
 _PSTATE = (
     read_write("NZCV", level=0, writable=span(31, 28), read=lambda cpu: cpu.pstate.nzcv << 28, write=_write_nzcv),
-    read_write("DAIF", level=0, writable=span(9, 6), traps=(UMA,),
+    read_write("DAIF", level=0, writable=span(9, 6), traps=(UMA,), is_exception_state=True,
                read=lambda cpu: cpu.pstate.daif << 6, write=_write_daif),
     read_only("CurrentEL", level=1, read=lambda cpu: cpu.pstate.el << 2),
     _flag("SPSel", "sp", 0),
@@ -74,8 +74,8 @@ def _banked(name: str, values: str, index: int, **facts: Any) -> SysReg:
 
 
 _SAVED = (
-    *(_banked(f"ELR_EL{el}", "elr", el) for el in (1, 2, 3)),
-    *(_banked(f"SPSR_EL{el}", "spsr", el, writable=mask(32)) for el in (1, 2, 3)),
+    *(_banked(f"ELR_EL{el}", "elr", el, is_exception_state=True) for el in (1, 2, 3)),
+    *(_banked(f"SPSR_EL{el}", "spsr", el, writable=mask(32), is_exception_state=True) for el in (1, 2, 3)),
     _banked("SP_EL0", "sp_el", 0, level=1, guard=lambda cpu: cpu.pstate.sp),
     _banked("SP_EL1", "sp_el", 1, level=2),
     _banked("SP_EL2", "sp_el", 2, level=3),

@@ -114,3 +114,14 @@ def test_a_function_may_serve_several_encodings() -> None:
     )
     assert [definition.title for definition in group] == ["ADD", "SUB"]
     assert {definition.semantics for definition in group} == {semantics}
+
+
+def test_traits_of_some_field_values() -> None:
+    definition = define(traits=Trait.HINT, traits_when={Trait.WAITS: lambda rn, imm: rn == imm})
+    assert definition.traits_of({"sf": 1, "imm": 5, "rn": 2, "rd": 3}) == Trait.HINT
+    assert definition.traits_of({"sf": 1, "imm": 2, "rn": 2, "rd": 3}) == Trait.HINT | Trait.WAITS
+
+
+def test_traits_of_fields_that_are_not_there_are_refused() -> None:
+    with pytest.raises(DefinitionError, match=r"condition on \['rm'\], which the pattern does not have"):
+        define(traits_when={Trait.WAITS: lambda rm: rm == 0})

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from aarch64.isa.branch import direct_target
 from aarch64.isa.definition import Definition, Trait
 from tests.laws.machines import RAM, draw_addressed_state, execute, make_cpu, outcome, set_state
 from tests.laws.symbolic import ContractBroken, Value, record, replay
@@ -133,6 +134,7 @@ METHODS = {
     Trait.LOAD_EXCLUSIVE: {"load_exclusive"},
     Trait.STORE_EXCLUSIVE: {"store_exclusive"},
     Trait.ATOMIC: {"atomic", "compare_and_swap"},
+    Trait.CLEARS_EXCLUSIVE: {"clear_exclusive"},
 }
 
 
@@ -163,6 +165,53 @@ def test_pc_relative_is_what_depends_on_the_address(definition: Definition) -> N
         differs |= left[0] != left[1]
     if not definition.traits & (Trait.BRANCHES | Trait.PREFETCHES):  # a prefetch leaves nothing to see
         assert differs == bool(definition.traits & Trait.PC_RELATIVE)
+
+
+BRANCHING = [item for item in RECORDED if item.traits & Trait.BRANCHES]
+
+
+def branches_of(definition: Definition) -> list[tuple[object, bool]]:
+    """(target, whether X30 is written) of what is recorded for many field values."""
+    cpu = make_cpu(random.Random(0))
+    set_state(cpu, draw_addressed_state(random.Random(0)))
+    found = []
+    for fields in samples(definition, FIELD_SAMPLES):
+        effects = record(definition, fields, cpu).effects
+        target = next(effect.args[0] for effect in effects if effect.method.startswith("branch"))
+        found.append((target, any(effect.method == "set_x" and effect.args[0] == 30 for effect in effects)))
+    return found
+
+
+@pytest.mark.parametrize("definition", BRANCHING, ids=identify)
+def test_a_conditional_branch_is_one_whose_target_is_decided_when_it_runs(definition: Definition) -> None:
+    known = all(isinstance(target, int) for target, _ in branches_of(definition))
+    if definition.traits & Trait.PC_RELATIVE:
+        assert known != bool(definition.traits & Trait.CONDITIONAL)
+    else:
+        assert not known
+        assert not definition.traits & Trait.CONDITIONAL
+
+
+@pytest.mark.parametrize("definition", BRANCHING, ids=identify)
+def test_a_call_is_a_branch_that_writes_the_link_register(definition: Definition) -> None:
+    assert {links for _, links in branches_of(definition)} == {bool(definition.traits & Trait.CALLS)}
+
+
+@pytest.mark.parametrize("definition", BRANCHING, ids=identify)
+def test_the_target_of_a_direct_branch_is_where_it_branches_to(definition: Definition) -> None:
+    rng = random.Random(definition.pattern.text)
+    cpu = make_cpu(random.Random(0))
+    taken = 0
+    for fields in samples(definition, FIELD_SAMPLES):
+        set_state(cpu, draw_addressed_state(rng))
+        target = direct_target(fields, cpu.pc)
+        assert (target is not None) == bool(definition.traits & Trait.PC_RELATIVE)
+        if target is None:
+            continue
+        execute(definition, fields, cpu)
+        assert cpu.next_pc in (target, cpu.pc + 4)
+        taken += cpu.next_pc == target
+    assert bool(taken) == bool(definition.traits & Trait.PC_RELATIVE)
 
 
 # --- what is executed by itself

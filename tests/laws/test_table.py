@@ -164,6 +164,9 @@ IMPLIED = [
     (Trait.LOAD_EXCLUSIVE, Trait.LOADS),
     (Trait.STORE_EXCLUSIVE, Trait.STORES),
     (Trait.ATOMIC, Trait.LOADS | Trait.STORES),
+    (Trait.CONDITIONAL, Trait.BRANCHES | Trait.PC_RELATIVE),
+    (Trait.CALLS, Trait.BRANCHES),
+    (Trait.MAINTAINS, Trait.WRITES_SYSREG),
 ]
 
 
@@ -174,3 +177,16 @@ def test_traits_go_together(definition) -> None:
             assert definition.traits & implied == implied
     if definition.traits & Trait.UNPRIVILEGED:
         assert definition.traits & (Trait.LOADS | Trait.STORES)
+
+
+def test_what_maintains_is_the_space_of_sys() -> None:
+    """Op0 0b01, L 0b0: "System instruction class encoding overview"."""
+    in_space = {item for item in IMPLEMENTED if item.pattern.value >> 19 == 0b1101010100001}
+    assert {item for item in IMPLEMENTED if item.traits & Trait.MAINTAINS} == in_space
+    assert {item.title for item in in_space} == {"SYS", "DC"}
+
+
+def test_traits_that_only_some_fields_have_are_those_of_registers() -> None:
+    assert {item.title: set(item.traits_when) for item in IMPLEMENTED if item.traits_when} == {
+        "MRS": {Trait.READS_EXCEPTION_STATE}
+    }

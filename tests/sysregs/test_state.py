@@ -4,7 +4,8 @@ import pytest
 
 from aarch64.lines import Line
 from aarch64.sysregs import names, read_register, write_register
-from tests.isa.running import make_cpu, take
+from aarch64.sysregs.table import TABLE
+from tests.isa.running import execute, make_cpu, take
 
 
 def read(cpu, name: str) -> int:
@@ -105,3 +106,36 @@ def test_pending_interrupts(el, hcr, lines, expected):
 def test_a_timer_shows_as_a_pending_irq():
     cpu = make_cpu(el=1, CNTV_CTL_EL0=1)
     assert I == read(cpu, "ISR_EL1")
+
+
+# --- what exceptions change
+
+
+def values(cpu) -> dict[str, int]:
+    """Every register that is modelled, read without asking who may."""
+    registers = [item for item in TABLE.values() if item.name not in ("FPCR", "FPSR")]
+    return {item.name: item.read(cpu) if item.read else cpu.sysregs[item.key] for item in registers}
+
+
+@pytest.mark.parametrize("el", [1, 2, 3])
+@pytest.mark.parametrize("instruction", ["brk #4", "ldr x0, [x1]", "udf #0"])
+def test_what_an_exception_and_its_return_change_is_known_to_be_exception_state(el, instruction):
+    cpu = make_cpu(el=el)
+    cpu.pstate.daif = 0
+    before = values(cpu)
+    assert take(cpu, instruction) is not None
+    inside = values(cpu)
+    execute(cpu, "eret")
+    after = values(cpu)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed >= {f"ELR_EL{el}", f"SPSR_EL{el}", f"ESR_EL{el}"}
+    assert all(TABLE[names.encoding_of(name)].is_exception_state for name in changed)
+    assert before["DAIF"] == 0 != inside["DAIF"]
+
+
+def test_exception_state_is_by_name():
+    """FAR_ELx and HPFAR_EL2 become UNKNOWN with most exceptions; MDSCR_EL1 is where a debugger asks for steps."""
+    assert {item.name for item in TABLE.values() if item.is_exception_state} == {
+        "DAIF", "HPFAR_EL2", "MDSCR_EL1",
+        *(f"{name}_EL{el}" for name in ("ELR", "SPSR", "ESR", "FAR") for el in (1, 2, 3)),
+    }  # fmt: skip
