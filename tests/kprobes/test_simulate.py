@@ -5,7 +5,7 @@ from functools import cache
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarch64.exceptions import ArchException, ExceptionClass
@@ -17,9 +17,11 @@ from kprobes.analysis import verdict
 from kprobes.arch import A64Instruction, simulate
 from kprobes.profiles import PROFILES
 from kprobes.rules import Defect, Verdict
+from tests.isa.running import execute
 from tests.kprobes.texts import instruction_of
 from tests.laws.machines import RAM, make_cpu
 from tests.strategies import IMPLEMENTED, fields_of, samples, states
+from tests.translation.paging import PAGE_A, PAGE_B, make_space
 
 PC = RAM + 0x1000
 RAM_END = RAM + (1 << 20)
@@ -203,7 +205,10 @@ def test_ret_returns_to_its_register(cpu, written, target, profile):
 
 def test_registers_wider_than_64_bits_are_cut(cpu):
     """Handlers edit frames."""
-    assert run(cpu, "br x3", Frame.of(x3=(1 << 64) + RAM)).pc == RAM
+    frame = Frame.of(x3=(1 << 64) + RAM, x5=-1)
+    frame.sp = 1 << 64
+    assert run(cpu, "br x3", frame).pc == RAM
+    assert (frame.x[3], frame.x[5], frame.sp) == (RAM, (1 << 64) - 1, 0)
 
 
 def test_what_is_not_there_is_undefined():
@@ -322,6 +327,38 @@ def test_br_knows_that_its_page_is_guarded(guarded):
     assert frame.pstate >> BTYPE & 3 == BranchType.JUMP_FROM_GUARDED_PAGE
 
 
+# --- with translation
+
+CODE, DATA = 0x10_0000, 0x10_1000
+
+
+def test_whether_the_page_is_guarded_is_looked_up():
+    """The handlers may have made the machine forget all that it knew of pages."""
+    space = make_space()
+    space.map(CODE, PAGE_A, gp=True)
+    assert run(space.cpu, "br x3", Frame.of(x3=RAM), CODE).pstate >> BTYPE & 3 == BranchType.JUMP_FROM_GUARDED_PAGE
+    space.map(CODE, PAGE_A)
+    execute(space.cpu, "tlbi vmalle1")
+    assert run(space.cpu, "br x3", Frame.of(x3=RAM), CODE).pstate >> BTYPE & 3 == BranchType.JUMP
+
+
+@pytest.mark.parametrize(("mode", "loads"), [(0b0000, False), (EL1H, True)], ids=["EL0", "EL1"])
+def test_a_literal_is_read_with_the_privilege_of_what_was_interrupted(mode, loads):
+    space = make_space()
+    space.map(CODE, PAGE_A, el0=True, read_only=True)
+    space.map(DATA, PAGE_B)
+    assert space.cpu.load(DATA, 8) == 0xB  # the handler, at EL1, may, and the page is known to it
+    frame = Frame(pstate=mode)
+    if loads:
+        assert run(space.cpu, f"ldr x3, {DATA:#x}", frame, CODE).x[3] == 0xB
+        return
+    with pytest.raises(ArchException) as caught:
+        run(space.cpu, f"ldr x3, {DATA:#x}", frame, CODE)
+    assert (caught.value.ec, caught.value.far, caught.value.iss & 0x3F) == (ExceptionClass.DATA_ABORT, DATA, 0xF)
+    assert frame == Frame(pstate=mode)
+    assert space.cpu.load(DATA, 8) == 0xB
+
+
 # --- the law
 
 
@@ -338,6 +375,10 @@ def simulated_in(profile):
 
 BY_PROFILE = {profile: simulated_in(profile) for profile in PROFILES}
 SIMULATED = sorted(set().union(*BY_PROFILE.values()), key=lambda definition: definition.pattern.text)
+
+
+EXAMPLES = settings.default.max_examples // 5
+"""Of each of the definitions."""
 
 
 def identify(definition):
@@ -390,11 +431,12 @@ def cpus():
 def state_of(cpu):
     return (
         cpu.gpr[:], cpu.sp_el[:], attrs.asdict(cpu.pstate), cpu.pc, cpu.next_pc, cpu.next_btype, cpu.exclusive,
-        cpu.elr[:], cpu.spsr[:], dict(cpu.sysregs), tuple(cpu.store_log),
+        cpu.elr[:], cpu.spsr[:], dict(cpu.sysregs), tuple(cpu.store_log), cpu.page_map,
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("definition", SIMULATED, ids=identify)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_simulating_is_executing_in_place(definition, data):
     fields, state, spsr = (data.draw(item) for item in (fields_of(definition), states(), spsrs()))
@@ -407,6 +449,7 @@ def test_simulating_is_executing_in_place(definition, data):
 
 
 @pytest.mark.parametrize("definition", sorted(set().union(*map(BY_PROFILE.get, IN_LINUX)), key=identify), ids=identify)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_the_kernels_differ_only_by_their_defects(definition, data):
     fields, state, spsr = (data.draw(item) for item in (fields_of(definition), states(), spsrs()))
