@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from aarch64.exceptions import Taken as Taken
     from aarch64.features import DEFAULT_FEATURES as DEFAULT_FEATURES
     from aarch64.features import Feature as Feature
+    from aarch64.hooks import Answer as Answer
+    from aarch64.hooks import BreakHook as BreakHook
+    from aarch64.hooks import FaultHook as FaultHook
+    from aarch64.hooks import RegisterFrame as RegisterFrame
+    from aarch64.hooks import StepHook as StepHook
     from aarch64.image import Image as Image
     from aarch64.image import Segment as Segment
     from aarch64.isa.table import assemble as assemble
@@ -36,6 +41,11 @@ _MODULES = {
     "Taken": "exceptions",
     "DEFAULT_FEATURES": "features",
     "Feature": "features",
+    "Answer": "hooks",
+    "BreakHook": "hooks",
+    "FaultHook": "hooks",
+    "RegisterFrame": "hooks",
+    "StepHook": "hooks",
     "Image": "image",
     "Segment": "image",
     "assemble": "isa.table",

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.bits import mask
+from aarch64.debug import breakpoints, watchpoints
 from aarch64.exceptions import ArchException, Fault, data_abort, instruction_abort, pc_alignment
 from aarch64.features import Feature
 from aarch64.memory import PAGE_OFFSET, PAGE_SIZE, BusError
 from aarch64.sysregs.fields import SCTLR_A, SCTLR_NAA
+from aarch64.sysregs.identification import CACHE_LINE
 from aarch64.translation.request import Purpose, Request, data_request
 from aarch64.translation.translate import Translation, TranslationFault, translate
 
@@ -123,11 +125,25 @@ def _pieces(
     if not is_aligned and _unaligned_access_faults(cpu, address, size * elements, access):
         raise data_abort(Fault.ALIGNMENT, address, is_write=request.is_reported_as_write)
     places = [((address + size * number) & mask(64), 8 * size * number) for number in range(elements)]
-    if access is Access.ORDERED_DOWNWARDS and not _is_single(cpu, address, size * elements):
+    is_single = _is_single(cpu, address, size * elements)
+    if access is Access.ORDERED_DOWNWARDS and not is_single:
         places.reverse()
-    return tuple(
-        piece for place, low in places for piece in _cut(cpu, place, size, low, request, is_aligned=is_aligned)
-    )
+    pieces = []
+    for place, low in places:
+        for piece in _cut(cpu, place, size, low, request, is_aligned=is_aligned):
+            if is_single:
+                watchpoints.check(cpu, address, size * elements, request)
+            else:
+                _check_watchpoints(cpu, piece, request, is_aligned=is_aligned)
+            pieces.append(piece)
+    return tuple(pieces)
+
+
+def _check_watchpoints(cpu: Cpu, piece: Piece, request: Request, *, is_aligned: bool) -> None:
+    """The watchpoints of a piece, which is one access where it is aligned, and else as many as it has bytes (Mem)."""
+    unit = piece.size if is_aligned else 1
+    for offset in range(0, piece.size, unit):
+        watchpoints.check(cpu, piece.address + offset, unit, request)
 
 
 def resolve(cpu: Cpu, address: int, size: int, access: Access, *, is_write: bool) -> int:
@@ -243,6 +259,7 @@ def zero_block(cpu: Cpu, address: int, size: int) -> None:
     """DC ZVA: zero the aligned block of `size` bytes that holds an address. To Device memory, it faults."""
     request = Request(Purpose.ZERO, cpu.pstate.el, writes=True, heeds_pan=True)
     where = _reach(cpu, address, request, is_aligned=False)
+    watchpoints.check(cpu, address & -size, size, request)
     pieces = [
         Piece((address & -size) + offset, 8, 0, attrs.evolve(where, physical=(where.physical & -size) + offset))
         for offset in range(0, size, 8)
@@ -254,23 +271,26 @@ def zero_block(cpu: Cpu, address: int, size: int) -> None:
 
 
 def check_maintenance(cpu: Cpu, address: int, purpose: Purpose) -> None:
-    """The faults of cache maintenance by address (AArch64.DC, AArch64.IC): those of translation."""
-    found = translate(cpu, address, Request(purpose, cpu.pstate.el))
+    """The faults of cache maintenance by address (AArch64.DC, AArch64.IC): of translation, and of a line watched."""
+    request = Request(purpose, cpu.pstate.el)
+    found = translate(cpu, address, request)
     if isinstance(found, TranslationFault):
         raise data_abort(found.status, address, is_write=True, cache_maintenance=True, fault=found)
+    watchpoints.check(cpu, address & -CACHE_LINE, CACHE_LINE, request, reported=address)
 
 
 # --- instructions
 
 
 def fetch(cpu: Cpu, pc: int) -> int:
-    """The instruction word at `pc`; ArchException for a misaligned PC or a fetch that faults."""
+    """The instruction word at `pc`; ArchException for a misaligned PC, a fetch that faults, or a breakpoint there."""
     if pc & 3:
         raise pc_alignment(pc)
     request = Request(Purpose.FETCH, cpu.pstate.el)
     found = translate(cpu, pc, request)
     if isinstance(found, TranslationFault):
         raise instruction_abort(found.status, pc, found)
+    breakpoints.check(cpu, pc)
     page = cpu.memory.page(found.physical)
     if page is None:
         reason = f"there is no RAM at physical {found.physical:#x}"

@@ -14,6 +14,8 @@ import attrs
 from aarch64 import access as data_path
 from aarch64.access import Access
 from aarch64.bits import MASKS, Bits
+from aarch64.debug import watchpoints
+from aarch64.debug.software_step import Stepped
 from aarch64.exception_entry import take_exception
 from aarch64.exceptions import ArchException, Taken, sp_alignment, undefined
 from aarch64.features import Feature
@@ -23,7 +25,7 @@ from aarch64.pstate import BranchType, PState
 from aarch64.registers import SP, ZR
 from aarch64.sysregs import read_register, reset_values, write_register
 from aarch64.sysregs.fields import SCR_EEL2, SCR_NS, SCTLR_SA, SCTLR_SA0
-from aarch64.translation.page_maps import KEYS, PageMap, PageMaps, Views
+from aarch64.translation.page_maps import KEYS, NO_VIEWS, PageMap, PageMaps, Views
 from aarch64.translation.parameters import strip_tag
 from aarch64.translation.tlb import Tlb
 
@@ -89,11 +91,13 @@ class Cpu:
     """The architectural state of one processing element.
 
     `gpr[31]` stays zero: it is the zero register. `sp_el`, `elr` and `spsr` are indexed by exception level.
-    `exclusive` is the physical address and the size marked for exclusive access. While an instruction executes,
+    `exclusive` is the physical address and the size marked for exclusive access. `stepped` is what the software step
+    state machine let be executed last. While an instruction executes,
     `next_pc` is where the next one is and `next_btype` the PSTATE.BTYPE it will see. `attention_at` is the cycle at
     which something other than the next instruction may have to happen. `unretired` counts the cycles in which no
     instruction retired. `store_log`, if there is one, is told each store: address, size, value. `page_map` has the
-    pages of RAM that the current context has used, `read_views` and `write_views` are its views for data.
+    pages of RAM that the current context has used, `read_views` and `write_views` are its views for data, or nothing
+    while watchpoints are to look at each access.
     `tlb_observers` are told of entries that the TLB is about to drop.
     """
 
@@ -114,6 +118,7 @@ class Cpu:
     wait_until: int | None = None
     _lines: frozenset[Line] = frozenset()
     exclusive: tuple[int, int] | None = None
+    stepped: Stepped = Stepped.NOTHING
     cycles: int = 0
     unretired: int = 0
     attention_at: int = 0
@@ -189,7 +194,10 @@ class Cpu:
     def context_changed(self) -> None:
         """To be called when a system register or PSTATE has changed other than in what every instruction changes."""
         self.page_map = self.page_maps.select(self)
-        self.read_views, self.write_views = self.page_map.reads, self.page_map.writes
+        if watchpoints.may_match(self):
+            self.read_views = self.write_views = NO_VIEWS
+        else:
+            self.read_views, self.write_views = self.page_map.reads, self.page_map.writes
         self.request_attention()
 
     def drop_translations(self, entries: Iterable[Entry]) -> None:
@@ -427,9 +435,10 @@ class Cpu:
 
     # --- exceptions
 
-    def take_exception(self, exception: ArchException) -> None:
-        """Enter the exception's handler, and tell the observers."""
+    def take_exception(self, exception: ArchException) -> Taken:
+        """Enter the exception's handler, and tell the observers; what happened."""
         self.waiting = None
         taken = take_exception(self, exception)
         for observe in tuple(self.exception_observers):
             observe(taken)
+        return taken

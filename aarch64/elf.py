@@ -28,6 +28,7 @@ _MAX_SYMBOLS = 1 << 18
 _MAX_NAME = 1024
 
 _PF_X = 1
+_SHF_ALLOC = 1 << 1
 _STT_NOTYPE, _STT_OBJECT, _STT_FUNC = 0, 1, 2
 _STB_LOCAL = 0
 _SHN_UNDEF, _SHN_LORESERVE = 0, 0xFF00
@@ -71,8 +72,15 @@ def read_elf(content: bytes) -> Image:
         raise ElfError(f"the entry point {header.e_entry:#x} is in no executable segment")
     if entry % 4:
         raise ElfError(f"the entry point {header.e_entry:#x} is not a multiple of 4")
-    found = [attrs.evolve(item, address=_physical(item.address, loads)) for item in reader.symbols(header)]
-    return Image(segments, entry, _symbol_table(found), tuple(_data_in_code(found, segments)))
+    sections = reader.sections(header)
+    found = [attrs.evolve(item, address=_physical(item.address, loads)) for item in reader.symbols(sections)]
+    names = reader.section_names(header, sections)
+    places = {
+        name: range(start, start + section.sh_size)
+        for name, section in reversed(names)
+        for start in (_physical(section.sh_addr, loads),)
+    }
+    return Image(segments, entry, _symbol_table(found), tuple(_data_in_code(found, segments)), places)
 
 
 @attrs.frozen
@@ -153,12 +161,24 @@ class _Reader:
         data = self.bytes(load.p_offset, load.p_filesz, f"the content of {where}")
         return Segment(load.p_paddr, data, load.p_memsz, bool(load.p_flags & _PF_X))
 
-    def symbols(self, header: Any) -> list[_RawSymbol]:
-        """The symbols of the symbol table, none if the file is stripped."""
+    def sections(self, header: Any) -> list[Any]:
+        """The section headers, none if the file is stripped of them."""
         table = self.table(
             self.structs.Elf_Shdr, header.e_shoff, header.e_shnum, header.e_shentsize, _MAX_SECTIONS, "section header"
         )
-        sections = list(table)
+        return list(table)
+
+    def section_names(self, header: Any, sections: list[Any]) -> list[tuple[str, Any]]:
+        """The sections that are in memory, with their names."""
+        if header.e_shstrndx >= len(sections):
+            return []
+        strings = sections[header.e_shstrndx]
+        names = self.bytes(strings.sh_offset, strings.sh_size, "the names of sections")
+        loaded = [section for section in sections if section.sh_flags & _SHF_ALLOC and section.sh_size]
+        return [(_string(names, section.sh_name), section) for section in loaded]
+
+    def symbols(self, sections: list[Any]) -> list[_RawSymbol]:
+        """The symbols of the symbol table, none if the file is stripped."""
         found = next((section for section in sections if section.sh_type == "SHT_SYMTAB"), None)
         return list(self._symbol_section(found, sections)) if found else []
 
@@ -179,8 +199,12 @@ class _Reader:
                 continue
             if name >= len(names):
                 raise ElfError(f"{where} has a name at {name:#x} of {len(names):#x} bytes of strings")
-            text = names[name : name + _MAX_NAME].partition(b"\0")[0].decode("utf-8", "replace")
-            yield _RawSymbol(text, value, size, kind, info >> 4 == _STB_LOCAL)
+            yield _RawSymbol(_string(names, name), value, size, kind, info >> 4 == _STB_LOCAL)
+
+
+def _string(names: bytes, offset: int) -> str:
+    """A string of a string table."""
+    return names[offset : offset + _MAX_NAME].partition(b"\0")[0].decode("utf-8", "replace")
 
 
 def _physical(address: int, loads: list[Any]) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aarch64.bits import mask
+from aarch64.debug import software_step
+from aarch64.debug.software_step import Stepped
 from aarch64.exceptions import ArchException, ExceptionClass, Return, Route, Taken, Vector
 from aarch64.features import Feature
 from aarch64.pmu import before_level_change
@@ -72,6 +74,8 @@ def _external_abort_level(cpu: Cpu, el: int) -> int:
 def take_exception(cpu: Cpu, exception: ArchException) -> Taken:
     """AArch64.TakeException: save state, report the syndrome, enter the handler. Returns what happened."""
     old = cpu.pstate
+    if exception.returns is Return.NEXT:
+        software_step.advance(cpu, old)
     target = target_level(cpu, exception)
     spsr = _saved_state(old, exception)
     elr = cpu.pc if exception.returns is Return.THIS else (cpu.pc + 4) & mask(64)
@@ -127,6 +131,7 @@ def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
     """AArch64.ExceptionReturn: PSTATE from `spsr`, or PSTATE.IL set when it describes an illegal return."""
     before_level_change(cpu)
     cpu.pstate = _returned_state(cpu, spsr)
+    cpu.stepped = Stepped.NOTHING
     cpu.next_btype = cpu.pstate.btype
     cpu.clear_exclusive()
     cpu.event_register = True
@@ -136,13 +141,12 @@ def exception_return(cpu: Cpu, new_pc: int, spsr: int) -> None:
 
 def _returned_state(cpu: Cpu, spsr: int) -> PState:
     wanted = PState.from_spsr(spsr)
-    wanted.ss = 0  # software step decides, once the debug unit steps
     _drop_absent_fields(cpu, wanted)
-    if not is_illegal_return(cpu, spsr, wanted):
-        return wanted
-    kept = cpu.pstate
-    wanted.el, wanted.sp, wanted.il = kept.el, kept.sp, 1
-    wanted.ssbs, wanted.btype, wanted.uao, wanted.dit = kept.ssbs, kept.btype, kept.uao, kept.dit
+    if is_illegal_return(cpu, spsr, wanted):
+        kept = cpu.pstate
+        wanted.el, wanted.sp, wanted.il = kept.el, kept.sp, 1
+        wanted.ssbs, wanted.btype, wanted.uao, wanted.dit = kept.ssbs, kept.btype, kept.uao, kept.dit
+    wanted.ss = software_step.after_return(cpu, wanted, wanted.ss)
     return wanted
 
 

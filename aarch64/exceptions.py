@@ -143,6 +143,10 @@ class Taken:
     fault: TranslationFault | None = None
 
 
+_ISV_FREE_WNR = 6
+_CACHE_MAINTENANCE = 8
+
+
 # --- Builders, one for each thing that can go wrong, with the syndrome the Arm ARM gives it.
 
 
@@ -189,6 +193,28 @@ def trapped_smc(imm16: int) -> ArchException:
 def software_breakpoint(imm16: int) -> ArchException:
     """BRK."""
     return ArchException(ExceptionClass.BRK, imm16, route=Route.DEBUG)
+
+
+_DEBUG_STATUS = 0b100010
+"""ISS.IFSC and DFSC of debug exceptions."""
+_ISV, _EX = 1 << 24, 1 << 6
+
+
+def software_step(*, is_valid: bool, after_exclusive: bool) -> ArchException:
+    """A software step exception; ISV: whether an instruction was stepped, EX: whether that was a load-exclusive."""
+    iss = _DEBUG_STATUS | (_ISV if is_valid else 0) | (_EX if after_exclusive else 0)
+    return ArchException(ExceptionClass.SOFTWARE_STEP, iss, route=Route.DEBUG)
+
+
+def hardware_breakpoint() -> ArchException:
+    """A breakpoint exception, before the instruction is executed."""
+    return ArchException(ExceptionClass.BREAKPOINT, _DEBUG_STATUS, route=Route.DEBUG)
+
+
+def watchpoint(address: int, *, is_write: bool, cache_maintenance: bool = False) -> ArchException:
+    """A watchpoint exception, before an access at `address` is made."""
+    iss = _DEBUG_STATUS | is_write << _ISV_FREE_WNR | cache_maintenance << _CACHE_MAINTENANCE
+    return ArchException(ExceptionClass.WATCHPOINT, iss, far=address, route=Route.DEBUG)
 
 
 def trapped_system_register(iss: int, target: int) -> ArchException:
@@ -238,10 +264,6 @@ class Fault(IntEnum):
     EXTERNAL = 0x10
     EXTERNAL_ON_WALK = 0x14
     ALIGNMENT = 0x21
-
-
-_ISV_FREE_WNR = 6
-_CACHE_MAINTENANCE = 8
 
 
 def instruction_abort(status: int, address: int, fault: TranslationFault | None = None) -> ArchException:

@@ -72,13 +72,15 @@ class SymbolTable(Mapping[str, int]):
 class Image:
     """Segments, the address to start at, and symbols.
 
-    `data` are the parts of executable segments that are no code, in the order of addresses.
+    `data` are the parts of executable segments that are no code, in the order of addresses. `sections` are the named
+    parts of segments, where the program has any; of two with one name, the first counts.
     """
 
     segments: tuple[Segment, ...]
     entry: int
     symbols: SymbolTable = attrs.field(factory=SymbolTable)
     data: tuple[range, ...] = ()
+    sections: Mapping[str, range] = attrs.field(factory=dict)
 
     def segment_at(self, address: int) -> Segment | None:
         """The segment that holds `address`."""

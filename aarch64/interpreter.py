@@ -17,18 +17,24 @@ import attrs
 from aarch64.access import fetch
 from aarch64.bits import mask
 from aarch64.cpu import Cpu
+from aarch64.debug import breakpoints, software_step
+from aarch64.debug.software_step import Stepped
 from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, branch_target, illegal_state
 from aarch64.features import Feature
+from aarch64.hooks import Hooks
 from aarch64.interrupts import acknowledge, pending_exception, wakes
+from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
+from aarch64.sysregs.fields import MDSCR_MDE, MDSCR_SS
 from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
 
 if TYPE_CHECKING:
     from aarch64.isa.decoder import Decoded
     from aarch64.isa.definition import Definition, Semantics
+    from aarch64.pstate import PState
     from aarch64.stop import Stop
 
 COMPILED_AFTER = 200
@@ -95,12 +101,14 @@ class Observers(list[Observer]):
 class Interpreter(Cpu):
     """A CPU that fetches and executes.
 
-    `compiler`, if there is one, makes a faster operation of an instruction that is often executed.
+    `hooks` are asked about exceptions before the guest's handlers. `compiler`, if there is one, makes a faster
+    operation of an instruction that is often executed.
     """
 
     observers: Observers = attrs.field(
         default=attrs.Factory(lambda cpu: Observers(cpu.request_attention), takes_self=True)
     )
+    hooks: Hooks = attrs.field(factory=Hooks)
     stop: Stop | None = None
     compiler: Callable[[Decoded], Operation | None] | None = None
     _operations: dict[int, Operation] = attrs.field(factory=dict)
@@ -128,7 +136,7 @@ class Interpreter(Cpu):
             self.next_pc = (pc + 4) & _PC_MASK
             operation(self)
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
             return
         self.pc = self.next_pc
         self.cycles += 1
@@ -151,21 +159,22 @@ class Interpreter(Cpu):
     def _operation(self, word: int) -> Operation:
         """What executing `word` does, remembered by word."""
         decoded = decode(word)
-        operation = self._operation_of(decoded) if decoded else None
-        if operation is None:
-            return Cpu.undefined
+        operation = self.operation_of(decoded) if decoded else Cpu.undefined
+        if operation is Cpu.undefined:
+            return operation
+        if decoded and decoded.definition.semantics and self.compiler:
+            operation = self._warming(decoded, operation)
         self._operations[word] = operation
         return operation
 
-    def _operation_of(self, decoded: Decoded) -> Operation | None:
-        """What an allocated word does; None for an instruction of a feature this machine does not have."""
+    def operation_of(self, decoded: Decoded) -> Operation:
+        """What an allocated word does: its semantic function, its fields given."""
         definition = decoded.definition
         if definition.semantics is None:
             return partial(_run_unsupported, definition=definition)
         if definition.feature is not None and not self.has(definition.feature):
-            return None
-        operation = _bind(definition.semantics, definition.arguments(decoded.fields))
-        return self._warming(decoded, operation) if self.compiler else operation
+            return Cpu.undefined
+        return _bind(definition.semantics, definition.arguments(decoded.fields))
 
     def _warming(self, decoded: Decoded, operation: Operation) -> Operation:
         """`operation`, which makes room for a compiled one when it has been executed often."""
@@ -183,27 +192,31 @@ class Interpreter(Cpu):
     # --- the careful path
 
     def _careful_step(self) -> None:
-        """One cycle, everything considered: interrupts, waits, illegal state, BTYPE, observers."""
+        """One cycle, everything considered: interrupts, waits, debug, illegal state, BTYPE, observers."""
         exception = pending_exception(self)
         if exception is not None:
             acknowledge(self, exception)
-            self._take(exception)
+            self.take(exception)
         elif self._is_waiting():
             self.pass_cycles(1)
         else:
             self._execute_carefully()
         self.attention_at = self._next_attention()
 
-    def _take(self, exception: ArchException) -> None:
-        self.take_exception(exception)
-        self.pass_cycles(1)
+    def take(self, exception: ArchException) -> None:
+        """Spend a cycle on an exception (one that the instruction at the PC raised, or an interrupt); ask the hooks."""
+        following: ArchException | None = exception
+        while following is not None:
+            taken = self.take_exception(following)
+            self.pass_cycles(1)
+            following = self.hooks.ask(self, taken)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""
         if self.waiting is None:
             return False
         timed_out = self.wait_until is not None and self.cycles >= self.wait_until
-        if timed_out or wakes(self):
+        if timed_out or wakes(self) or software_step.is_pending(self):
             self.waiting = self.wait_until = None
         return self.waiting is not None
 
@@ -215,6 +228,7 @@ class Interpreter(Cpu):
     def _execute_carefully(self) -> None:
         """Fetch, check, observe, execute: "Synchronous exception prioritization for AArch64 state"."""
         try:
+            software_step.check(self)
             word = fetch(self, self.pc)
             if self.pstate.il:
                 raise illegal_state()
@@ -222,7 +236,7 @@ class Interpreter(Cpu):
             word = self._observe(word)
             self._execute(word)
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
 
     def _check_branch_target(self, word: int) -> None:
         """BranchTargetCheck: in a guarded page, an indirect branch must have led to an instruction made for it."""
@@ -242,17 +256,28 @@ class Interpreter(Cpu):
         operation = self._operations.get(word) or self._operation(word)
         self.next_pc = (self.pc + 4) & _PC_MASK
         self.next_btype = 0
+        state = self.pstate
         operation(self)
+        if state.ss:  # an exception return brings a PSTATE of its own, whose SS stays
+            self._advance_step(word, state)
         self.pstate.btype = self.next_btype
         self.pc = self.next_pc
         self.cycles += 1
+
+    def _advance_step(self, word: int, state: PState) -> None:
+        """An instruction that may have been stepped, having begun in `state`, is complete."""
+        software_step.advance(self, state)
+        decoded = decode(word)
+        is_exclusive = decoded is not None and decoded.definition.traits & Trait.LOAD_EXCLUSIVE
+        if is_exclusive and self.stepped is Stepped.INSTRUCTION:
+            self.stepped = Stepped.LOAD_EXCLUSIVE
 
     def execute_observed(self, pc: int, word: int) -> None:
         """The rest of a cycle of whose instruction, `word` at `pc`, the observers have been told."""
         try:
             self._execute(word if self.pc == pc else fetch(self, self.pc))
         except ArchException as exception:
-            self._take(exception)
+            self.take(exception)
         self.request_attention()
 
     def pass_cycles(self, cycles: int) -> None:
@@ -269,8 +294,16 @@ class Interpreter(Cpu):
         state = self.pstate
         if state.il or state.btype or self.waiting or pending_exception(self) is not None:
             return 0
+        if state.ss or self.stepped is not Stepped.NOTHING or self._debugs_each_instruction():
+            return 0
         deadline = next_deadline(self)
         return NEVER if deadline is None else deadline
+
+    def _debugs_each_instruction(self) -> bool:
+        """Whether software step or a breakpoint may have something to say before the next instruction."""
+        if not self.sysregs["MDSCR_EL1"] & (MDSCR_SS | MDSCR_MDE):
+            return False
+        return software_step.is_active(self) or breakpoints.are_active(self)
 
 
 def _bind(semantics: Semantics, fields: tuple[int, ...]) -> Operation:

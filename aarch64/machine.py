@@ -189,6 +189,8 @@ class Machine:
         self.cpu.exception_observers.append(self._count)
         self._progress = Progress(self.cpu, self.locate)
         self._power_on: state.CpuState | None = None
+        self._limits: list[int] = []
+        self._interruption: Stop | None = None
         self.hot_path = None if exact else HotPath(self.cpu, dump=dump_blocks)
 
     def __enter__(self) -> Self:
@@ -206,6 +208,7 @@ class Machine:
 
     def _end(self, stop: Stop) -> None:
         self.cpu.stop = stop
+        self.cpu.request_attention()
 
     def _count(self, taken: Taken) -> None:
         self.exceptions[class_name(taken)] += 1
@@ -245,6 +248,23 @@ class Machine:
         self._write((new.segment,))
         self.placed.append(new)
         self._semihosting.heap = self._free_ram()
+
+    def add_ram(self, size: int, name: str) -> int:
+        """Have more RAM, behind all there is, for something that no program knows of; the physical address it is at.
+
+        Args:
+            size: bytes, rounded up to a multiple of 4 KiB.
+            name: what messages call it.
+
+        Raises:
+            MachineError: there would be too much.
+        """
+        address, pages = self.ram_end, -(-size // PAGE_SIZE)
+        if self.memory.ram_size + pages * PAGE_SIZE > LARGEST_RAM:
+            raise MachineError(f"no room for {name} behind RAM, which ends at {address:#x}: have less RAM")
+        self.memory.ram_size += pages * PAGE_SIZE
+        self.placed.append(Placed(name, Segment(address, b"", pages * PAGE_SIZE)))
+        return address
 
     def _check(self, new: Placed, others: Iterable[Placed], advice: str) -> None:
         """Refuse what is not inside RAM, or has a byte where another one is."""
@@ -328,25 +348,57 @@ class Machine:
             The reason, with a message and an exit status where there are any. After EXIT the guest has ended, and a
             further run ends at once in the same way; after any other reason it goes on from where it stopped.
 
+        A hook or observer may run the machine in its turn, best by `call`. Such a run gets at most the cycles that are
+        left of those around it. Where a call does not return and nobody catches its CallError, the outermost run ends
+        for the reason that the call did, the state being what it was at that moment. An interruption ends them all.
+
         Raises:
             MachineError: unknown symbol.
+            CallError: in a run within a run only: a function that a hook or observer called did not return.
         """
         cpu = self.cpu
         limit = NEVER if max_cycles is None else cpu.cycles + max_cycles
         wanted = self.resolve(until) if isinstance(until, str) else until
         if self._power_on is None:
             self._power_on = state.save(cpu, with_counters=False)
+        self._limits.append(min(limit, *self._limits) if self._limits else limit)
+        try:
+            return self._run_within(wanted) if self._is_nested else self._run_alone(wanted)
+        finally:
+            self._limits.pop()
+
+    @property
+    def _is_nested(self) -> bool:
+        """Whether the run that is going on was started within another one, by a hook or an observer."""
+        return len(self._limits) > 1
+
+    def _run_alone(self, until: int | Callable[[Interpreter], bool] | None) -> Stop:
+        """A run that is not within another one: a call within it that does not return ends it, a reset is done here."""
+        cpu = self.cpu
+        self._interruption = None
         while True:
             try:
-                self._run_to(limit, wanted)
-            except (UnsupportedInstruction, UnsupportedState) as error:
-                cpu.stop = Stop(StopReason.UNSUPPORTED, str(error))
-            stop = cpu.stop
-            if stop is not _RESET:
-                return self._stopped(stop)
+                self._run_to(self._limits[-1], until)
+            except CallError as error:
+                cpu.stop = cpu.stop or error.stop
+            if cpu.stop is not _RESET:
+                return self._stopped(cpu.stop)
             self.reset()
 
+    def _run_within(self, until: int | Callable[[Interpreter], bool] | None) -> Stop:
+        """A run within another one, which an interruption is to end, too, even if this one has come to its own end."""
+        self._run_to(self._limits[-1], until)
+        stop = self._stopped(self.cpu.stop)
+        self.cpu.stop = self.cpu.stop or self._interruption
+        return stop
+
     def _run_to(self, limit: int, until: int | Callable[[Interpreter], bool] | None) -> None:
+        try:
+            self._cycle_to(limit, until)
+        except (UnsupportedInstruction, UnsupportedState) as error:
+            self.cpu.stop = Stop(StopReason.UNSUPPORTED, str(error))
+
+    def _cycle_to(self, limit: int, until: int | Callable[[Interpreter], bool] | None) -> None:
         cpu, reached = self.cpu, _condition(until)
 
         def look() -> None:
@@ -393,8 +445,11 @@ class Machine:
 
     def interrupt(self, message: str = "") -> None:
         """Have the run end before the next cycle; may be called from a signal handler or an observer."""
+        stop = Stop(StopReason.INTERRUPTED, message)
+        if self._is_nested:
+            self._interruption = stop
         if self.cpu.stop is None:
-            self.cpu.stop = Stop(StopReason.INTERRUPTED, message)
+            self._end(stop)
 
     def reset(self) -> None:
         """Reset CPU and devices, and load all again, as PSCI SYSTEM_RESET does; the cycle counter goes on.
@@ -417,7 +472,9 @@ class Machine:
     def call(self, target: str | int, *args: int, max_cycles: int | None = None) -> int:
         """Call a function at the current exception level, and return X0 ("Procedure Call Standard", AAPCS64).
 
-        PC and LR are afterwards what they were; the other registers are as the function left them.
+        PC and LR are afterwards what they were; the other registers are as the function left them. A hook may call,
+        too: the function then runs as part of the handler, exceptions masked as they are there, and the interrupted
+        registers, which are in the hook's frame, are safe from it.
 
         Args:
             target: a symbol or an address.

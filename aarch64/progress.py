@@ -127,6 +127,8 @@ class Progress:
     def _explain_exceptions(self, first: Taken, last: Taken) -> str:
         loop = f"exception loop at {self._locate(last.handler)}, EL{last.target_el}: {describe_taken(last)}"
         origin = self._origin(first)
+        if self._cpu.pc != last.handler:
+            return f"{self._origin(last)}: a hook handles it, and goes back to where it happens again"
         if first.ec is ExceptionClass.BRK:
             return f"breakpoint with no handler: {origin}; {loop}"
         return loop if address_of(first) == last.handler else f"{origin}; {loop}"

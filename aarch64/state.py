@@ -26,6 +26,7 @@ WIRING = frozenset(
         "unaligned_device_access",
         "observers",
         "exception_observers",
+        "hooks",
         "store_log",
         "attention_at",
         "next_pc",

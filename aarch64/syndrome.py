@@ -18,6 +18,7 @@ _ISS_MASK = (1 << 25) - 1
 _WNR = 1 << 6
 _CACHE_MAINTENANCE = 1 << 8
 _S1PTW = 1 << 7
+_STEP_VALID, _STEPPED_EXCLUSIVE = 1 << 24, 1 << 6
 _FAR_NOT_VALID = 1 << 10
 
 _LEVELLED_FAULTS = {
@@ -70,8 +71,15 @@ def _system_register(iss: int) -> str:
     return f"trapped MRS {transfer}, {name}" if is_read else f"trapped MSR {name}, {transfer}"
 
 
+def _software_step(iss: int) -> str:
+    if not iss & _STEP_VALID:
+        return "software step, before any instruction"
+    return "software step, after a load-exclusive" if iss & _STEPPED_EXCLUSIVE else "software step"
+
+
 def _watchpoint(iss: int) -> str:
-    return f"watchpoint, {'write' if iss & _WNR else 'read'}"
+    direction = "cache maintenance" if iss & _CACHE_MAINTENANCE else "write" if iss & _WNR else "read"
+    return f"watchpoint, {direction}"
 
 
 _DESCRIPTIONS: dict[ExceptionClass, Callable[[int], str]] = {
@@ -94,7 +102,7 @@ _DESCRIPTIONS: dict[ExceptionClass, Callable[[int], str]] = {
     ExceptionClass.SP_ALIGNMENT: lambda _iss: "SP alignment fault",
     ExceptionClass.SERROR: lambda iss: f"SError interrupt, syndrome {iss:#x}",
     ExceptionClass.BREAKPOINT: lambda _iss: "hardware breakpoint",
-    ExceptionClass.SOFTWARE_STEP: lambda _iss: "software step",
+    ExceptionClass.SOFTWARE_STEP: _software_step,
     ExceptionClass.WATCHPOINT: _watchpoint,
     ExceptionClass.BRK: lambda iss: f"BRK #{iss & 0xFFFF:#x}",
 }

@@ -34,7 +34,12 @@ if TYPE_CHECKING:
     from aarch64.interpreter import Interpreter
 
 _CHANGES_SYSREGS = Trait.WRITES_SYSREG | Trait.RAISES
-_WITH_FAR = (ExceptionClass.INSTRUCTION_ABORT, ExceptionClass.DATA_ABORT, ExceptionClass.PC_ALIGNMENT)
+_WITH_FAR = (
+    ExceptionClass.INSTRUCTION_ABORT,
+    ExceptionClass.DATA_ABORT,
+    ExceptionClass.PC_ALIGNMENT,
+    ExceptionClass.WATCHPOINT,
+)
 
 
 @attrs.frozen

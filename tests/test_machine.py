@@ -151,6 +151,19 @@ def test_an_interruption_ends_the_run_and_it_can_go_on():
     assert machine.cpu.cycles == 201
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_an_interruption_by_an_observer_is_prompt_in_hot_code(exact):
+    machine = make("1: add x0, x0, #1\nb 1b", exact=exact)
+
+    def observer(cpu, _pc, _word):
+        if cpu.cycles == 5000:
+            machine.interrupt("enough")
+
+    machine.cpu.observers.append(observer)
+    assert Stop(StopReason.INTERRUPTED, "enough") == machine.run(100_000)
+    assert 5001 == machine.cpu.cycles
+
+
 def test_an_interruption_does_not_hide_that_the_guest_ended():
     machine = make("ldr w0, =0x84000008\nhvc #0")
     machine.step()

@@ -222,6 +222,7 @@ class Program:
                 for section in loaded
                 for item in section.data
             ),
+            sections={section.name: range(section.address, section.address + section.size) for section in loaded},
         )
 
     def _attempt(self, item: _Item) -> None:

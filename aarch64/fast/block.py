@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
-from aarch64.fast.emitter import WRITE_BACK, WRITE_FLAGS, Emitter
+from aarch64.fast.emitter import READ_AGAIN, WRITE_BACK, WRITE_FLAGS, Emitter
 from aarch64.fast.flags import MATERIALIZE
 from aarch64.fast.recorder import STACK_POINTER
 from aarch64.fast.watched import WatchedEmitter
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aarch64.cpu import Cpu
     from aarch64.fast.region import Region
+    from aarch64.interpreter import Interpreter
     from aarch64.memory import Page
 
 Function: TypeAlias = "Callable[..., Any]"
@@ -49,7 +50,7 @@ class Block:
         return self.words.keys()
 
 
-def compile_region(cpu: Cpu, region: Region) -> Block | None:
+def compile_region(cpu: Interpreter, region: Region) -> Block | None:
     """The block of a region, as `cpu` would execute it now; None where nothing can be compiled."""
     emitter = Emitter(cpu, region)
     emitter.write()
@@ -58,7 +59,7 @@ def compile_region(cpu: Cpu, region: Region) -> Block | None:
     return _compile(region, emitter, name, lines, first)
 
 
-def compile_watched(cpu: Cpu, region: Region) -> Block | None:
+def compile_watched(cpu: Interpreter, region: Region) -> Block | None:
     """Likewise a block that tells the observers.
 
     Its `function(cpu, end, observe)` gives the cycle it got to, and the address and the word of an instruction that is
@@ -79,7 +80,7 @@ def compile_watched(cpu: Cpu, region: Region) -> Block | None:
     tail = [
         "    except (KeyError, IndexError) as stop:",
         "        place = PLACES[stop.__traceback__.tb_lineno]",
-        "        if place is None: raise  # it is the observer's",
+        "        if place is None: raise  # it comes from what is called",
         "        pc, k = place",
         "        return n + k, pc, WORDS[pc]",
     ]
@@ -129,14 +130,20 @@ def _assemble(cpu: Cpu, emitter: Emitter, name: str) -> tuple[list[str], int]:
     head += _view_loads(emitter)
     if emitter.sets_flags:
         head.append("    fk = 0; fa = fb = 0")
+    if emitter.calls:
+        head.append("    c = cpu.cycles")
     head.append("    n = 0")
     head.append("    bt = ps.btype")
     head.append("    if bt: ps.btype = 0")
     head.append("    try:")
-    body = [f"        {line.replace(WRITE_BACK, back).replace(WRITE_FLAGS, flags)}" for line in emitter.lines]
+    again = "; ".join(_loads(cpu, emitter.used | emitter.written)) or "pass"
+    placeholders = {WRITE_BACK: back, WRITE_FLAGS: flags, READ_AGAIN: again}
+    body = [f"        {_filled_in(line, placeholders)}" for line in emitter.lines]
     tail = [
         "    except (KeyError, IndexError) as stop:",
-        "        pc, k = PLACES[stop.__traceback__.tb_lineno]",
+        "        place = PLACES[stop.__traceback__.tb_lineno]",
+        "        if place is None: raise  # it comes from what is called",
+        "        pc, k = place",
         "        n += k",
         "        if bt and not n: ps.btype = bt",
         f"        {flags}",
@@ -145,6 +152,12 @@ def _assemble(cpu: Cpu, emitter: Emitter, name: str) -> tuple[list[str], int]:
         "        return ~n",
     ]
     return [*head, *body, *tail], len(head) + 1
+
+
+def _filled_in(line: str, placeholders: Mapping[str, str]) -> str:
+    text = line.lstrip(" ")
+    indent = line[: len(line) - len(text)]
+    return indent + placeholders.get(text, text)
 
 
 def _slot(cpu: Cpu, name: str) -> str:

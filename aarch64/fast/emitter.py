@@ -4,6 +4,9 @@ Registers live in local variables. Control flow is written as a tree: where two 
 written twice, up to a limit. A loop is a Python loop; a way out of it into other parts of the region leaves it by
 `break`, its number in `way`. Nothing of what an instruction does is repeated here: that is what was recorded.
 
+An instruction that cannot be recorded is called: its semantic function does it, all state being where it belongs. If
+then something else than the next instruction may be due, the function is left.
+
 The function runs at most `limit` instructions and returns how many. Where it meets what it cannot do itself, such as a
 page it does not know, it returns the complement of that number: everything is as before that instruction, which is to
 be executed by `step()`.
@@ -11,7 +14,7 @@ be executed by `step()`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -20,16 +23,17 @@ from aarch64.fast.flags import GIVEN, UNKNOWN, FlagState
 from aarch64.fast.recorder import REGISTERS, AccessKind, Recorder
 from aarch64.fast.region import loop_of
 from aarch64.fast.source import Writer
+from aarch64.isa.definition import Trait
 from aarch64.memory import PAGE_OFFSET
 from aarch64.translation.page_maps import KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from aarch64.cpu import Cpu
     from aarch64.fast.expr import Operand
     from aarch64.fast.recorder import MemoryAccess, Recording
     from aarch64.fast.region import Node, Region
+    from aarch64.interpreter import Interpreter
 
 MOST_WRITTEN = 500
 """Instructions written for one region, those written twice counted twice."""
@@ -91,12 +95,14 @@ class Emitter:
             since `n` was brought up to date; None for a line that executes nothing of an instruction.
         longest: how many instructions may be executed between two looks at the limit.
         primitives: what the source calls, by name.
+        calls: whether it calls semantic functions.
     """
 
     recorder_type: type[Recorder] = Recorder
 
-    def __init__(self, cpu: Cpu, region: Region) -> None:
+    def __init__(self, cpu: Interpreter, region: Region) -> None:
         """Write `region` as `cpu` would execute it now."""
+        self._cpu = cpu
         self._recorder = self.recorder_type(cpu)
         self._scratch = Recorder(cpu)
         self._region = region
@@ -106,7 +112,8 @@ class Emitter:
         self.lines: list[str] = []
         self.places: list[tuple[int, int] | None] = []
         self.longest = 0
-        self.primitives: dict[str, Callable[..., int]] = {}
+        self.primitives: dict[str, Callable[..., Any]] = {}
+        self.calls = False
         self.used: set[str] = set()
         self.written: set[str] = set()
         self.views: set[str] = set()
@@ -220,17 +227,21 @@ class Emitter:
 
     def _widths(self, members: frozenset[int]) -> dict[str, int]:
         """The registers that are written in a loop, and the greatest value that any of them is seen to get."""
-        recorder, widths = self._scratch, dict[str, int]()
+        widths: dict[str, int] = {}
         for pc in members:
-            recorder.forget()
-            node = self._region.nodes[pc]
-            try:
-                writes = recorder.record(node.decoded, pc).writes if node.decoded else {}
-            except NotRecordable:
-                writes = {}
-            for name, value in writes.items():
+            self._scratch.forget()
+            for name, value in self._writes(self._region.nodes[pc]).items():
                 widths[name] = max(widths.get(name, 0), bounds(value)[1])
         return widths
+
+    def _writes(self, node: Node) -> Mapping[str, Operand]:
+        """What an instruction writes to registers: one that is called, anything to any of them."""
+        if node.decoded is None:
+            return {}
+        try:
+            return _ANYTHING if node.is_called else self._scratch.record(node.decoded, node.pc).writes
+        except NotRecordable:
+            return _ANYTHING
 
     def _variables_but(self, written: Iterable[str]) -> frozenset[str]:
         """The registers that stay as they are in a loop that writes some."""
@@ -320,8 +331,7 @@ class Emitter:
         self._count += 1
         recording = self._record(node)
         if recording is None:
-            self._exit(pc, k, since, is_stepped=True)
-            return None
+            return self._write_call(node, k, since)
         if recording.reads_unknown_flags:
             self._work_out_flags()
             assert node.decoded is not None
@@ -343,12 +353,43 @@ class Emitter:
         return hoisted[text][0]
 
     def _record(self, node: Node) -> Recording | None:
-        """What an instruction does here; None where it has to be executed by itself."""
+        """What an instruction does here; None where it has to be called, or executed by itself."""
+        if node.decoded is None or node.is_called:
+            return None
         try:
-            recording = self._recorder.record(node.decoded, node.pc) if node.decoded else None
+            recording = self._recorder.record(node.decoded, node.pc)
         except NotRecordable:
             return None
-        return recording if recording is not None and _is_direct(recording) else None
+        return recording if _is_direct(recording) else None
+
+    def _write_call(self, node: Node, k: int, since: int) -> int | None:
+        """Have the semantic function of an instruction executed; the next one, or None where it ends this way."""
+        if not is_callable(node):
+            self._exit(node.pc, k, since, is_stepped=True)
+            return None
+        self.calls = True
+        if k == 0:
+            self._line("if bt and not n: raise KeyError")
+        self._write_flags()
+        self._line(WRITE_BACK)
+        self._line(f"cpu.cycles = c + n + {k}" if k else "cpu.cycles = c + n")
+        following = self._write_operation(node)
+        self._line(f"if not cpu.attention_at: cpu.pc = {following}; return ~(n + {k + 1})")
+        self._line(READ_AGAIN)
+        self._line("fk = 0")
+        self._forget()
+        return following
+
+    def _write_operation(self, node: Node) -> int:
+        """Call a semantic function; the address of the next instruction."""
+        following = (node.pc + 4) & _FULL
+        name = f"o_{node.word:08x}"
+        assert node.decoded is not None
+        self.primitives[name] = self._cpu.operation_of(node.decoded)
+        self._line(f"cpu.pc = {node.pc}; cpu.next_pc = {following}")
+        self._line(f"{name}(cpu)")
+        self.places[-1] = None
+        return following
 
     def _writer(self, recording: Recording) -> Writer:
         """What writes the expressions of an instruction."""
@@ -586,7 +627,17 @@ class Emitter:
 
 WRITE_BACK = "@registers"
 WRITE_FLAGS = "@flags"
-"""Lines to be filled in when the whole function is known: registers and flags go back to where they belong."""
+READ_AGAIN = "@variables"
+"""Lines to be filled in when the whole function is known: registers and flags go back to where they belong, and
+registers into their variables again.
+"""
+
+_ANYTHING: Mapping[str, Operand] = {name: variable(name) for name in REGISTERS}
+
+
+def is_callable(node: Node) -> bool:
+    """Whether control goes on after an instruction if its semantic function is called."""
+    return node.decoded is not None and not node.decoded.definition.traits & Trait.BRANCHES
 
 
 def _is_made_of(value: Operand, names: frozenset[str]) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aarch64.exceptions import ArchException
 from aarch64.isa.table import disassemble
 from aarch64.memory import PAGE_SHIFT
 
@@ -27,6 +28,8 @@ MOST_BLOCKS = 2000
 """Blocks that are kept. A guest that generates code for ever does not make its host keep more."""
 _MOST_COUNTS = 1 << 18
 """Addresses whose executions are counted."""
+_SELDOM = 200
+"""Cycles, on average, between two times that blocks give up before an instruction, for it not to be called instead."""
 
 _Mode = tuple[int, int, int, bool]
 """What a block is valid for: its address, the exception level, PSTATE.SP, and whether SP alignment is checked."""
@@ -78,7 +81,8 @@ class HotPath:
     """Runs a CPU by blocks where it can, and by `step()` where it has to.
 
     Attributes:
-        threshold: how often an instruction is executed by `step()` before a block begins there, at least 1.
+        threshold: how often an instruction is executed by `step()` before a block begins there, at least 1; and how
+            often a block gives up before an instruction until it is called.
         dump: a directory that the source of every block is written to, with the instructions it is made of; None for
             none.
         profile: the cycles spent in each block, if they are to be counted.
@@ -96,6 +100,8 @@ class HotPath:
         self._watched: _Blocks = {}
         self._made: dict[object, Block] = {}
         self._patches: dict[Page, int] = {}
+        self._given_up: dict[int, tuple[int, int]] = {}
+        self._called: set[int] = set()
 
     def run(self, limit: int, until: int | None, stay: Callable[[], None], arrive: Callable[[], None]) -> None:
         """Run until cycle `limit`, or until `cpu.stop` is set.
@@ -113,7 +119,7 @@ class HotPath:
             if cpu.observers:
                 self._run_watched(limit, until, stay)
             elif cpu.store_log is None:
-                goes_on = self._run_blocks(limit, until)
+                goes_on = self._run_blocks(limit, until, stay)
             is_cold = cpu.cycles == before
             if not is_cold and cpu.pc == until:
                 arrive()
@@ -135,6 +141,7 @@ class HotPath:
         if len(counts) >= _MOST_COUNTS:
             counts.clear()
             self._barren.clear()
+            self._given_up.clear()
         step, count = cpu.step, counts.get
         while True:
             pc = cpu.pc
@@ -148,31 +155,72 @@ class HotPath:
             if following != pc + 4 or not is_cold or cpu.stop is not None or cpu.cycles >= limit:
                 return
 
-    def _run_blocks(self, limit: int, until: int | None) -> bool:
-        """Execute blocks as long as there are any for where the PC gets to; whether it is only time to look up."""
+    def _run_blocks(self, limit: int, until: int | None, stay: Callable[[], None]) -> bool:
+        """Execute blocks as long as there are any for where the PC gets to.
+
+        Returns:
+            Whether blocks may go on after a look: it is time for one, or what a block called wants one.
+        """
         cpu = self._cpu
+        if cpu.attention_at <= cpu.cycles and not cpu.pstate.btype:
+            cpu.attention_at = cpu.next_event()
         cycles = cpu.cycles
         end = min(limit, cpu.attention_at)
         pause = min(end, cycles + CHUNK)
         blocks = cpu.page_map.blocks[cpu.pstate.sp]
         pc = cpu.pc
-        while cycles < pause:
-            function = blocks.get(pc) or self._block_at(pc, self._blocks, blocks)
-            if function is None or (until is not None and until in self._made[function].addresses):
-                break
-            room = end - cycles
-            executed = function(cpu, room if room < CHUNK else CHUNK)  # noqa: FURB136  (a call takes longer)
+        try:
+            while cycles < pause:
+                function = blocks.get(pc) or self._block_at(pc, self._blocks, blocks)
+                if function is None or (until is not None and until in self._made[function].addresses):
+                    break
+                room = end - cycles
+                cpu.cycles = cycles
+                executed = function(cpu, room if room < CHUNK else CHUNK)  # noqa: FURB136  (a call takes longer)
+                if self.profile is not None:
+                    self.profile[self._made[function]] += max(executed, ~executed)
+                if executed < 0:
+                    cpu.cycles = cycles + ~executed
+                    if cpu.attention_at:
+                        self._note_given_up(cpu.pc)
+                    return not cpu.attention_at
+                cycles += executed
+                pc = cpu.pc
+                if pc == until:
+                    break
+        except ArchException as exception:  # of an instruction that was called, all state being in its place
             if self.profile is not None:
-                self.profile[self._made[function]] += max(executed, ~executed)
-            if executed < 0:
-                cycles += ~executed
-                break
-            cycles += executed
-            pc = cpu.pc
-            if pc == until:
-                break
+                self.profile[self._made[function]] += cpu.cycles - cycles
+            self._take(exception, stay)
+            return True
         cpu.cycles = cycles
         return pause <= cycles < end
+
+    def _take(self, exception: ArchException, stay: Callable[[], None]) -> None:
+        pc = self._cpu.pc
+        self._cpu.take(exception)
+        if self._cpu.pc == pc:
+            stay()
+
+    def _note_given_up(self, pc: int) -> None:
+        """Count how often blocks give up before an instruction; where that is too often, it is called from now on.
+
+        So it is with a device, or what is not aligned. A page that is only new is given up once.
+        """
+        if pc in self._called:
+            return
+        begin, count = self._given_up.pop(pc, (self._cpu.cycles, 0))
+        if count < self.threshold:
+            self._given_up[pc] = begin, count + 1
+        elif self._cpu.cycles - begin <= self.threshold * _SELDOM:
+            self._called.add(pc)
+            self._drop(self._blocks_that_could_call(pc))
+
+    def _blocks_that_could_call(self, pc: int) -> list[Block]:
+        """The blocks with an instruction that could be called: one that always ends a block is as it is."""
+        from aarch64.fast.region import is_stepped  # noqa: PLC0415  (short runs do without)
+
+        return [block for block in self._made.values() if pc in block.words and not is_stepped(block.words[pc])]
 
     def _run_watched(self, limit: int, until: int | None, stay: Callable[[], None]) -> None:
         """As `_run_blocks`, with the observers told of each instruction."""
@@ -199,6 +247,8 @@ class HotPath:
                     break
                 if cpu.pc == until or cpu.cycles == begin:
                     break
+        except ArchException as exception:  # of an instruction that was called
+            self._take(exception, stay)
         finally:
             cpu.request_attention()
 
@@ -237,7 +287,7 @@ class HotPath:
         from aarch64.fast.block import compile_region, compile_watched  # noqa: PLC0415  (short runs do without)
         from aarch64.fast.region import discover, touched  # noqa: PLC0415  (likewise)
 
-        region = discover(self._cpu.page_map, pc, self._is_warm)
+        region = discover(self._cpu.page_map, pc, self._is_warm, self._called)
         compile_it = compile_watched if blocks is self._watched else compile_region
         block = compile_it(self._cpu, region) if region else None
         if region is None or block is None:
@@ -299,6 +349,7 @@ class HotPath:
         self._drop(blocks)
         self._counts.clear()
         self._patches.clear()
+        self._called.clear()
 
 
 def _write(directory: Path, block: Block) -> None:

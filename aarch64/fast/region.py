@@ -18,7 +18,7 @@ from aarch64.isa.table import decode
 from aarch64.memory import PAGE_OFFSET, PAGE_SHIFT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from aarch64.isa.decoder import Decoded
     from aarch64.memory import Page
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 MOST_INSTRUCTIONS = 256
 """Of one region. More would take long to compile and seldom be executed together."""
 
-STEPPED = Trait.RAISES | Trait.WRITES_SYSREG | Trait.READS_SYSREG | Trait.WAITS
-"""What is executed by itself: it changes what other instructions mean, or depends on the moment."""
+STEPPED = Trait.RAISES | Trait.WAITS
+"""What is executed by itself: after it, control is mostly elsewhere."""
 
 
 @attrs.frozen(eq=False)
@@ -37,6 +37,7 @@ class Node:
 
     Attributes:
         pc, word, decoded: where it is and what it is; `decoded` is None where it has to be executed by itself.
+        is_called: whether its semantic function is called, whatever could be recorded of it.
         successors: where control goes from here within the region's reach: the places of direct branches and of the
             next instruction.
     """
@@ -45,6 +46,7 @@ class Node:
     word: int
     decoded: Decoded | None
     successors: tuple[int, ...]
+    is_called: bool = False
 
 
 @attrs.frozen(eq=False)
@@ -62,8 +64,13 @@ class Region:
         return frozenset(targets) | {self.start}
 
 
-def discover(page_map: PageMap, start: int, is_warm: Callable[[int], bool]) -> Region | None:
-    """The region that begins at an address, and goes on with what `is_warm`; None if there is none."""
+def discover(
+    page_map: PageMap, start: int, is_warm: Callable[[int], bool], called: Container[int] = ()
+) -> Region | None:
+    """The region that begins at an address, and goes on with what `is_warm`; None if there is none.
+
+    Instructions at addresses in `called` are called.
+    """
     nodes: dict[int, Node] = {}
     pages: dict[int, Page] = {}
     returns: list[int] = []
@@ -76,7 +83,7 @@ def discover(page_map: PageMap, start: int, is_warm: Callable[[int], bool]) -> R
         if pc >> PAGE_SHIFT in page_map.guarded:
             continue
         pages[pc >> PAGE_SHIFT] = page
-        node = nodes[pc] = _node(pc, page.views[4][(pc & PAGE_OFFSET) >> 2])
+        node = nodes[pc] = _node(pc, page.views[4][(pc & PAGE_OFFSET) >> 2], is_called=pc in called)
         waiting += node.successors
         if _is_call(node):
             returns.append((pc + 4) & MASKS[64])
@@ -103,13 +110,19 @@ _MOST_RETURNS = 4
 """Calls of a region whose returns stay within it."""
 
 
-def _node(pc: int, word: int) -> Node:
+def is_stepped(word: int) -> bool:
+    """Whether an instruction word is always executed by itself."""
     decoded = decode(word)
-    if decoded is None or decoded.definition.semantics is None or decoded.definition.traits & STEPPED:
+    return decoded is None or decoded.definition.semantics is None or bool(decoded.definition.traits & STEPPED)
+
+
+def _node(pc: int, word: int, *, is_called: bool) -> Node:
+    decoded = decode(word)
+    if decoded is None or is_stepped(word):
         return Node(pc, word, None, ())
     traits, following = decoded.definition.traits, (pc + 4) & MASKS[64]
     if not traits & Trait.BRANCHES:
-        return Node(pc, word, decoded, (following,))
+        return Node(pc, word, decoded, (following,), is_called)
     target = direct_target(decoded.fields, pc)
     if target is None:
         return Node(pc, word, decoded, ())  # indirect

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aarch64.fast.emitter import Emitter
+from aarch64.fast.emitter import Emitter, is_callable
 from aarch64.fast.expr import Operand, variable
 from aarch64.fast.flags import ORDERED, ordered
 from aarch64.fast.recorder import STACK_POINTER, Recorder
@@ -50,7 +50,7 @@ class WatchedEmitter(Emitter):
         self._place = (pc, k)
         self._count += 1
         recording = self._record(node)
-        if recording is None:
+        if recording is None and not is_callable(node):
             self._exit(pc, k, since)
             return None
         count = f"n + {k}" if k else "n"
@@ -59,6 +59,10 @@ class WatchedEmitter(Emitter):
         self.places[-1] = None
         self._line(f"if cpu.pc != {pc} or cpu.attention_at != end: return {count}, {pc}, {node.word}")
         self._recorder.forget()
+        if recording is None:
+            after = self._write_operation(node)
+            self._line(f"if cpu.attention_at != end: cpu.pc = {after}; return n + {k + 1}, 0, 0")
+            return after
         writer = self._writer(recording)
         target = self._write_effects(recording, writer)
         following = self._write_branch(node, recording, target, writer, k + 1, since + 1)

@@ -114,6 +114,7 @@ def _check_masks_access(cpu: Cpu, crm: int, op2: int) -> None:
 def msr_spsel(cpu: Cpu, crm: int) -> None:
     cpu.require_privilege()
     cpu.pstate.sp = crm & 1
+    cpu.request_attention()  # blocks know which stack pointer is selected
 
 
 @_immediate("UAO", "000", "011", Feature.UAO)

@@ -1,6 +1,7 @@
-"""Registers of self-hosted debug. They are storage here: what acts on them is the debug unit.
+"""Registers of self-hosted debug. They are storage here: what acts on them is `aarch64.debug`.
 
-There is no external debugger: the communication channel is empty, and authentication says disabled.
+There is no external debugger: nobody takes what is written to the communication channel, which stays full, nobody sends
+anything, and authentication says disabled.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
 BREAKPOINTS, WATCHPOINTS = 6, 4
+CONTEXT_AWARE = 2
+"""The breakpoints that can match a context, which are the last ones."""
 
 _DEBUG = (TDA, EL3_TDA)
 _CHANNEL = (TDCC, TDA_DCC, EL3_TDA_DCC)
@@ -30,6 +33,9 @@ _MDSCR_ALWAYS = bits(0, 12, 13, 15)  # SS TDCC KDE MDE
 _MDSCR_LOCKED = bits(6, 14, 21, 22, 23, 26, 27, 29, 30)  # ERR HDE TDA INTdis TXU RXO TXfull RXfull
 _OSLM_IMPLEMENTED = 1 << 3
 OSLK = 1 << 1
+_DLK = 1 << 0
+_CORENPDRQ = 1 << 0
+_TXFULL, _RXFULL = 1 << 29, 1 << 30
 _CLAIM = mask(8)
 _DISABLED = 0b10
 
@@ -37,6 +43,11 @@ _DISABLED = 0b10
 def is_os_lock_set(cpu: Cpu) -> bool:
     """Whether the OS lock is locked, as it is after a cold reset."""
     return bool(cpu.sysregs["OSLSR_EL1"] & OSLK)
+
+
+def is_double_lock_set(cpu: Cpu) -> bool:
+    """DoubleLockStatus: whether the OS double lock is locked, no powerdown request being inhibited."""
+    return bool(cpu.sysregs["OSDLR_EL1"] & _DLK and not cpu.sysregs["DBGPRCR_EL1"] & _CORENPDRQ)
 
 
 def _write_mdscr(cpu: Cpu, value: int) -> None:
@@ -64,8 +75,30 @@ def _authentication(config: Config) -> int:
     return sum(_DISABLED << low for low in states)
 
 
-def _ignore(cpu: Cpu, value: int) -> None:
-    """A write nobody receives."""
+# --- the debug communication channel: DTRTX and DTRRX, which the OSDTR registers show without taking from them
+
+
+def _write_transmitted(cpu: Cpu, value: int) -> None:
+    """DBGDTRTX_EL0: 32 bits for the debugger."""
+    cpu.sysregs["OSDTRTX_EL1"] = value & mask(32)
+    cpu.sysregs["MDSCR_EL1"] |= _TXFULL
+
+
+def _read_received(cpu: Cpu) -> int:
+    """DBGDTRRX_EL0: 32 bits from the debugger, which are taken."""
+    cpu.sysregs["MDSCR_EL1"] &= ~_RXFULL
+    return cpu.sysregs["OSDTRRX_EL1"]
+
+
+def _write_both(cpu: Cpu, value: int) -> None:
+    """DBGDTR_EL0: 64 bits for the debugger, which finds the upper half in DTRRX."""
+    cpu.sysregs["OSDTRRX_EL1"] = value >> 32
+    _write_transmitted(cpu, value)
+
+
+def _read_both(cpu: Cpu) -> int:
+    """DBGDTR_EL0: 64 bits from the debugger, who put the upper half into DTRTX."""
+    return cpu.sysregs["OSDTRTX_EL1"] << 32 | _read_received(cpu)
 
 
 REGISTERS = (
@@ -77,17 +110,17 @@ REGISTERS = (
         "MDSCR_EL1", writable=_MDSCR_ALWAYS | _MDSCR_LOCKED, write=_write_mdscr, traps=_DEBUG, is_exception_state=True
     ),
     read_write("MDCCINT_EL1", writable=bits(29, 30), traps=_DEBUG),
-    read_only("MDCCSR_EL0", traps=_CHANNEL),
-    read_write("DBGDTR_EL0", traps=_CHANNEL, write=_ignore),
-    read_write("DBGDTRRX_EL0", traps=_CHANNEL, write=_ignore),
+    read_only("MDCCSR_EL0", traps=_CHANNEL, read=lambda cpu: cpu.sysregs["MDSCR_EL1"] & (_RXFULL | _TXFULL)),
+    read_write("DBGDTR_EL0", traps=_CHANNEL, read=_read_both, write=_write_both),
+    read_write("DBGDTRRX_EL0", traps=_CHANNEL, read=_read_received, write=_write_transmitted),
     read_write("OSDTRRX_EL1", writable=mask(32), traps=_DEBUG),
     read_write("OSDTRTX_EL1", writable=mask(32), traps=_DEBUG),
     read_write("OSECCR_EL1", writable=mask(32), traps=_DEBUG),
     read_only("MDRAR_EL1", traps=(TDRA, EL3_TDA)),
     write_only("OSLAR_EL1", writable=bits(0), write=_write_oslar, traps=_OS),
     read_only("OSLSR_EL1", reset=_OSLM_IMPLEMENTED | OSLK, traps=_OS),
-    read_write("OSDLR_EL1", writable=bits(0), traps=_OS),
-    read_write("DBGPRCR_EL1", writable=bits(0), traps=_OS),
+    read_write("OSDLR_EL1", writable=_DLK, traps=_OS),
+    read_write("DBGPRCR_EL1", writable=_CORENPDRQ, traps=_OS),
     read_write("DBGCLAIMSET_EL1", writable=_CLAIM, read=lambda _cpu: _CLAIM, write=_set_claim, traps=_DEBUG),
     read_write("DBGCLAIMCLR_EL1", writable=_CLAIM, write=_clear_claim, traps=_DEBUG),
     read_only("DBGAUTHSTATUS_EL1", reset=_authentication, traps=_DEBUG),

@@ -48,5 +48,10 @@ SCR_EEL2 = 1 << 18
 CPTR_TFP = 1 << 10
 
 MDCR_TDE = 1 << 8
+MDCR_SDD = 1 << 16
+
+MDSCR_SS = 1 << 0
+MDSCR_KDE = 1 << 13
+MDSCR_MDE = 1 << 15
 
 DISR_A = 1 << 31

@@ -79,7 +79,8 @@ FIELDS: Mapping[str, Mapping[int, Field]] = {
         8: has(Feature.PMUV3),
         12: const(debug.BREAKPOINTS - 1),
         20: const(debug.WATCHPOINTS - 1),
-        28: const(2 - 1),  # context-aware breakpoints, less one
+        28: const(debug.CONTEXT_AWARE - 1),
+        36: const(0),  # FEAT_DoubleLock, which is there when zero
     },
     "ID_AA64ISAR0_EL1": {
         16: has(Feature.CRC32),
@@ -141,7 +142,8 @@ MIDR = 0x000F_A640
 MPIDR = 0x8000_0000
 """One processor, affinity 0.0.0.0."""
 
-_CACHE_LINE = 64
+CACHE_LINE = 64
+"""Bytes of a line of every cache."""
 _LINE_WORDS_LOG2 = 4
 _CTR = (
     1 << 31  # RES1
@@ -167,7 +169,7 @@ def _read_ccsidr(cpu: Cpu) -> int:
     if geometry is None:
         return 0  # UNKNOWN: no such cache
     sets, ways = geometry
-    line = _CACHE_LINE.bit_length() - 5
+    line = CACHE_LINE.bit_length() - 5
     if cpu.has(Feature.CCIDX):
         return (sets - 1) << 32 | (ways - 1) << 3 | line
     return (sets - 1) << 13 | (ways - 1) << 3 | line

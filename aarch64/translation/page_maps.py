@@ -48,6 +48,10 @@ def _no_views() -> Views:
     return tuple({} for _ in range(_LARGEST + 1))
 
 
+NO_VIEWS = _no_views()
+"""For a context in which every access has to be looked at: nothing is ever put into them."""
+
+
 def _no_pages() -> dict[int, Page]:
     return {}
 

@@ -3,6 +3,8 @@
 Each row runs with everything compiled at once, for every number of cycles up to its end, and without the hot path.
 """
 
+from collections import Counter
+
 import pytest
 
 from aarch64.lines import Line
@@ -124,6 +126,48 @@ def test_loops(body, registers):
     pair = in_one_run(program)
     assert registers == {number: pair.exact.cpu.gpr[number] for number in registers}
     cycle_by_cycle(program, pair.exact.cpu.cycles)
+
+
+# name, what cannot be computed by a block itself: the loop stays in its block nevertheless
+CALLED = [
+    ("a counter", "mrs x0, cntvct_el0\nadd x1, x1, x0"),
+    ("a register of the system", "mrs x0, tpidr_el0\nadd x1, x1, #1"),
+    ("a device", "ldr w0, [x21, #0x18]\nadd x1, x1, x0"),
+    ("an access that is not aligned", "ldr x0, [x19, #1]\nadd x0, x0, x10\nstr x0, [x19, #1]"),
+    ("signing a pointer", "pacia x0, x10\nxpaci x0\nadd x0, x0, #1"),
+    ("zeroing a line", "str x10, [x19]\ndc zva, x19\nldr x0, [x19]\nadd x1, x1, x0"),
+    ("flags and all registers around it", "adcs x2, x2, x10\nmrs x0, nzcv\nadcs x3, x3, x0\nadd sp, sp, #0"),
+    ("flags that it wants", "cmp x10, #7\nmrs x0, nzcv\ncinc x1, x1, lo\neor x2, x2, x0"),
+]
+
+
+@pytest.mark.parametrize("body", [row[1] for row in CALLED], ids=[row[0] for row in CALLED])
+def test_what_is_called_stays_in_its_block(body):
+    program = Program(LOOP.format(body=body).replace("#4", "#200") + "\n", unaligned=True)
+    pair = make_pair(program)
+    pair.fast.hot_path.profile = Counter()
+    pair.run(700)
+    assert pair.fast.cpu.cycles == 700
+    assert sum(pair.fast.hot_path.profile.values()) > 660
+    in_one_run(program, 2000)
+    cycle_by_cycle(program, 60)
+
+
+def test_what_is_called_may_fault_now_and_then():
+    body = "tst x10, #7\nmov x0, #0x7fff\ncsel x0, x0, x19, eq\nldr x1, [x0, #1]\nadd x2, x2, #1"
+    pair = in_one_run(Program(LOOP.format(body=body).replace("#4", "#40") + "\n", unaligned=True), 2000)
+    assert pair.exact.exceptions == {"DATA_ABORT": 5}
+
+
+def test_an_observer_interrupts_at_its_very_cycle():
+    pair = make_pair(Program("_start: add x0, x0, #1\nb _start\n"))
+
+    def interrupt(machine):
+        machine.cpu.observers.append(lambda cpu, _pc, _word: machine.interrupt("now") if cpu.cycles == 77 else None)
+
+    pair.both(interrupt)
+    assert pair.run(1000).reason is StopReason.INTERRUPTED
+    assert pair.fast.cpu.cycles == 78
 
 
 def in_one_run(program, budget=400):

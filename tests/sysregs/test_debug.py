@@ -57,7 +57,27 @@ def test_authentication_is_disabled(max_el, expected):
     assert expected == read(make_cpu(el=1, max_el=max_el), "DBGAUTHSTATUS_EL1")
 
 
+TXFULL, RXFULL = 1 << 29, 1 << 30
+
+
 def test_nobody_is_at_the_other_end_of_the_channel(cpu):
-    write(cpu, "DBGDTR_EL0", 0x1234)
-    write(cpu, "DBGDTRTX_EL0", 0x1234)
-    assert (0, 0, 0) == tuple(read(cpu, name) for name in ("MDCCSR_EL0", "DBGDTR_EL0", "DBGDTRRX_EL0"))
+    assert (0, 0) == (read(cpu, "MDCCSR_EL0"), read(cpu, "DBGDTRRX_EL0"))
+    write(cpu, "DBGDTRTX_EL0", 0xABCD_1234)
+    for _ in range(3):
+        assert (TXFULL, 0xABCD_1234) == (read(cpu, "MDCCSR_EL0"), read(cpu, "OSDTRTX_EL1"))
+    assert TXFULL == read(cpu, "MDSCR_EL1") & (TXFULL | RXFULL)
+
+
+def test_64_bits_fill_both_registers_of_the_channel(cpu):
+    write(cpu, "DBGDTR_EL0", 0x1234_5678_9ABC_DEF0)
+    assert (TXFULL, 0x9ABC_DEF0) == (read(cpu, "MDCCSR_EL0"), read(cpu, "OSDTRTX_EL1"))
+    assert 0x9ABC_DEF0_1234_5678 == read(cpu, "DBGDTR_EL0")
+
+
+def test_what_was_received_before_a_powerdown_is_restored_under_the_os_lock_and_read_once(cpu):
+    write(cpu, "OSDTRRX_EL1", 0x55)
+    write(cpu, "MDSCR_EL1", RXFULL)
+    write(cpu, "OSLAR_EL1", 0)
+    assert RXFULL == read(cpu, "MDCCSR_EL0")
+    assert (0x55, RXFULL) == (read(cpu, "OSDTRRX_EL1"), read(cpu, "MDCCSR_EL0"))
+    assert (0x55, 0) == (read(cpu, "DBGDTRRX_EL0"), read(cpu, "MDCCSR_EL0"))

@@ -56,6 +56,7 @@ FIXED = [
     ("ID_AA64DFR0_EL1", 12, 5, "6 breakpoints"),
     ("ID_AA64DFR0_EL1", 20, 3, "4 watchpoints"),
     ("ID_AA64DFR0_EL1", 28, 1, "2 context-aware breakpoints"),
+    ("ID_AA64DFR0_EL1", 36, 0, "FEAT_DoubleLock"),
     ("ID_AA64MMFR0_EL1", 0, 5, "48-bit physical addresses"),
     ("ID_AA64MMFR0_EL1", 4, 2, "16-bit ASIDs"),
     ("ID_AA64MMFR0_EL1", 20, 1, "16KB granule"),

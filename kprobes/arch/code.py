@@ -1,4 +1,4 @@
-"""The one module of kprobes that touches the interpreter: instructions and texts as the rest sees them, simulation."""
+"""Instructions and texts as the rest of kprobes sees them, and simulation: an instruction done to a frame."""
 
 from __future__ import annotations
 

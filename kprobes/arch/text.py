@@ -1,0 +1,114 @@
+"""The code of a machine: its layout by the sections of its programs, and its text as it was before any probe."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from kprobes.arch.code import A64Instruction, ImageText
+from kprobes.layout import SECTIONS, Forbidden, Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from collections.abc import Set as AbstractSet
+
+    from aarch64.image import Image
+    from aarch64.machine import Machine
+    from kprobes.arch.host import MachineHost
+
+_WORD = 4
+_BLACKLIST = "_kprobe_blacklist"
+"""Addresses of functions that must not be probed (NOKPROBE_SYMBOL), 8 bytes each."""
+_JUMP_TABLE, _BUG_TABLE, _EXCEPTION_TABLE = "__jump_table", "__bug_table", "__ex_table"
+_ENTRY_SIZES = {_JUMP_TABLE: 16, _BUG_TABLE: 12, _EXCEPTION_TABLE: 8}
+
+
+def layout_of(machine: Machine, sections: AbstractSet[str]) -> Layout:
+    """What the programs of a machine say of their code; `sections` are those that must not be probed.
+
+    Tables are as Linux has them: places relative to the entry that names them, 4 bytes each.
+    """
+    images = machine.images
+    symbols: dict[str, int] = {}
+    for image in reversed(images):
+        symbols |= image.symbols
+    tables = {name: list(_entries(images, name)) for name in _ENTRY_SIZES}
+    return Layout(
+        text=tuple(region for image in images for region in ImageText(image).regions),
+        symbols=symbols,
+        forbidden=tuple(item for image in images for item in _forbidden(image, sections)),
+        exception_table=dict(tables[_EXCEPTION_TABLE]),
+        jump_labels=frozenset(code for code, _ in tables[_JUMP_TABLE]),
+        bugs=frozenset(code for code, _ in tables[_BUG_TABLE]),
+    )
+
+
+def _section(image: Image, name: str) -> tuple[int, bytes]:
+    """The address and the bytes of a section; none if there is no such section."""
+    place = image.sections.get(name, range(0))
+    segment = image.segment_at(place.start) if place else None
+    if segment is None:
+        return 0, b""
+    return place.start, segment.data[place.start - segment.address : place.stop - segment.address]
+
+
+def _entries(images: list[Image], name: str) -> Iterator[tuple[int, int]]:
+    """The first two places that each entry of a table names."""
+    for image in images:
+        start, data = _section(image, name)
+        for offset in range(0, len(data) - _ENTRY_SIZES[name] + 1, _ENTRY_SIZES[name]):
+            first, second = (
+                start + at + int.from_bytes(data[at : at + 4], "little", signed=True) for at in (offset, offset + 4)
+            )
+            yield first, second
+
+
+def _forbidden(image: Image, sections: AbstractSet[str]) -> Iterator[Forbidden]:
+    for name, place in image.sections.items():
+        if name in sections and place:
+            yield Forbidden(place, f"{name}: {SECTIONS[name]}")
+    _, data = _section(image, _BLACKLIST)
+    for at in range(0, len(data) - 7, 8):
+        address = int.from_bytes(data[at : at + 8], "little")
+        yield Forbidden(_function(image, address), f"{_BLACKLIST}: a function that kprobes needs (NOKPROBE_SYMBOL)")
+
+
+def _function(image: Image, address: int) -> range:
+    """The addresses of the function at an address."""
+    return ImageText(image).symbol(address) or range(address, address + _WORD)
+
+
+@attrs.frozen(eq=False)
+class MachineText:
+    """The programs in a machine's memory, as `ports.Text`; where a breakpoint is, the word it stands for."""
+
+    machine: Machine
+    host: MachineHost
+    original_word: Callable[[int], int | None]
+
+    @property
+    def _texts(self) -> tuple[ImageText, ...]:
+        return tuple(ImageText(image) for image in self.machine.images)
+
+    @property
+    def regions(self) -> tuple[range, ...]:
+        """The addresses of each contiguous piece of text, by bytes."""
+        return tuple(region for text in self._texts for region in text.regions)
+
+    def instruction(self, address: int) -> A64Instruction | None:
+        """The word at an address, be it code or data among it; None where there is none, or it is not aligned."""
+        if address % _WORD or not any(address in region for region in self.regions):
+            return None
+        word = self.original_word(address)
+        if word is None:
+            word = self.host.read_word(address)
+        return None if word is None else A64Instruction(word)
+
+    def is_code(self, address: int) -> bool:
+        """Whether there is an instruction at an address, and not data among the code."""
+        return any(text.is_code(address) for text in self._texts)
+
+    def symbol(self, address: int) -> range | None:
+        """From the nearest symbol that is not after `address` to the next one; None if no symbol is before it."""
+        return next((found for text in self._texts if (found := text.symbol(address))), None)

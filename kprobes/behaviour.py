@@ -1,0 +1,128 @@
+"""What the engines of the kernels differ in, as data; the transitions that differ are in `transitions.py`."""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+
+import attrs
+
+from kprobes.pt_regs import DAIF, I
+from kprobes.transitions import V4_8_TABLE, V5_10_TABLE, V7_2_TABLE, V15_TABLE, Table
+
+
+@unique
+class Execution(Enum):
+    """How the end of a slot is recognised."""
+
+    STEP = "by hardware single step: one word a slot"
+    BRK = "by BRK #6 after the instruction: two words a slot"
+
+
+@unique
+class SlotFault(Enum):
+    """What kprobe_fault_handler does about a fault while the instruction is executed."""
+
+    LEAVES_MASKS = "the PC goes back to the probed address; what was masked for the slot stays so (before v5.12)"
+    RESTORES_MASKS = "only if the PC is that of the slot; the masks are restored unless within another hit (v7.2)"
+
+
+@unique
+class Trampoline(Enum):
+    """How a function that returns into a kretprobe's trampoline is noticed."""
+
+    ASSEMBLY = "registers are stored by hand, and a function is called; there is no exception (before v6.9)"
+    BRK = "by BRK #7, whose exception has the registers"
+
+
+@unique
+class Jprobes(Enum):
+    """What is done about the stack of a function that a jprobe's handler is called in place of."""
+
+    COPIES_STACK = "128 bytes are kept and put back: arguments on the stack survive, if they are not more"
+    LEAVES_STACK = "nothing is kept (v4.8)"
+    REMOVED = "there are no jprobes (since v4.19)"
+
+
+@attrs.frozen
+class EngineRules:
+    """How hits are dealt with.
+
+    Attributes:
+        transitions: the table.
+        execution: how an instruction in a slot is ended.
+        masks: the bits of PSTATE that are set while it is executed.
+        clears_debug_mask: whether PSTATE.D is cleared for the step of a hit within a hit, and set after it.
+        warns_of_debug_mask: whether a first hit with PSTATE.D set, whose step cannot happen, is warned of.
+        nests_masks: whether what was masked is kept with the hit that another one interrupts.
+        slot_fault: what is done about faults in the slot.
+        fault_handlers: whether probes have them, and handlers' faults are counted.
+        trampoline: how kretprobes work.
+        jprobes: how jprobes work.
+    """
+
+    transitions: Table
+    execution: Execution
+    masks: int
+    clears_debug_mask: bool = False
+    warns_of_debug_mask: bool = False
+    nests_masks: bool = False
+    slot_fault: SlotFault = SlotFault.LEAVES_MASKS
+    fault_handlers: bool = True
+    trampoline: Trampoline = Trampoline.ASSEMBLY
+    jprobes: Jprobes = Jprobes.REMOVED
+
+    @property
+    def slot_words(self) -> int:
+        """MAX_INSN_SIZE: instruction words in a slot."""
+        return 1 if self.execution is Execution.STEP else 2
+
+
+V15_ENGINE = EngineRules(
+    V15_TABLE, Execution.STEP, masks=I, clears_debug_mask=True, jprobes=Jprobes.COPIES_STACK
+)  # fmt: skip
+
+V4_8_ENGINE = attrs.evolve(
+    V15_ENGINE, transitions=V4_8_TABLE, warns_of_debug_mask=True, jprobes=Jprobes.LEAVES_STACK
+)  # fmt: skip
+
+V5_10_ENGINE = EngineRules(V5_10_TABLE, Execution.BRK, masks=DAIF)
+
+V7_2_ENGINE = EngineRules(
+    V7_2_TABLE,
+    Execution.BRK,
+    masks=DAIF,
+    nests_masks=True,
+    slot_fault=SlotFault.RESTORES_MASKS,
+    fault_handlers=False,
+    trampoline=Trampoline.BRK,
+)
+
+
+@attrs.frozen
+class RegistrationRules:
+    """What may be registered, besides what `decode` says of the instruction.
+
+    Attributes:
+        sections: those of `layout.SECTIONS` that no probe may be in.
+        exception_table: whether an instruction with an entry in it is refused.
+        return_probes_at_entry: whether a kretprobe must be at the start of a symbol.
+        most_data: the bytes of an instance's own data a kretprobe may ask for; None for any number.
+    """
+
+    sections: frozenset[str]
+    exception_table: bool = True
+    return_probes_at_entry: bool = False
+    most_data: int | None = None
+
+
+V15_REGISTRATION = RegistrationRules(frozenset({".kprobes.text", ".exception.text"}), exception_table=False)
+
+V4_8_REGISTRATION = RegistrationRules(
+    V15_REGISTRATION.sections | {".entry.text", ".idmap.text", ".hyp.text", ".hyp.idmap.text"}
+)
+
+V5_10_REGISTRATION = RegistrationRules(V4_8_REGISTRATION.sections | {".irqentry.text", ".noinstr.text"})
+
+V7_2_REGISTRATION = RegistrationRules(
+    V5_10_REGISTRATION.sections - {".idmap.text"}, return_probes_at_entry=True, most_data=4096
+)

@@ -1,0 +1,238 @@
+"""Kprobes on a machine: the public face.
+
+kprobes = Kprobes(machine, V15)
+probe = Kprobe("square", pre_handler=lambda probe, regs: print(regs.argument(0)))
+kprobes.register(probe)
+machine.run()
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from kprobes.analysis import Analysis
+from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
+from kprobes.arch.text import MachineText, layout_of
+from kprobes.behaviour import Execution, Trampoline
+from kprobes.engine import BRK_KPROBE, WORD, Engine
+from kprobes.errors import Errno, RegistrationError
+from kprobes.jprobes import Jprobe, JprobeKeeper
+from kprobes.probe import Kprobe
+from kprobes.profiles import V15
+from kprobes.pt_regs import PtRegs
+from kprobes.registry import Registry
+from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.slots import Slots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from aarch64.machine import Machine
+    from kprobes.host import Frame
+    from kprobes.layout import Forbidden
+    from kprobes.patching import Patch
+    from kprobes.profiles import Profile
+    from kprobes.registry import Listed
+    from kprobes.stacks import Stack
+
+AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
+
+UPCALL = 0xA64
+"""The BRK by which code that stands for C functions of the kernel calls the host."""
+_KPROBE, _SLOT, _KRETPROBE = 4, 6, 7
+
+
+class Kprobes:
+    """The kprobes of one machine, whose EL1 is the kernel.
+
+    Attributes:
+        machine: the machine.
+        profile: the kernel that is followed.
+        engine: what deals with hits; its `watchers` are told of everything.
+        registry: which probes there are.
+        slots: where instructions are executed out of line.
+        kretprobes, jprobes: what those are made of.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        profile: Profile = V15,
+        *,
+        stacks: Sequence[Stack] = (),
+        current_task: Callable[[], int] = lambda: 0,
+        unlock: bool = True,
+    ) -> None:
+        """Begin to deal with the BRKs of probes on `machine`, whose programs have been loaded.
+
+        Args:
+            machine: the machine.
+            profile: the kernel to be followed.
+            stacks: the stacks that the guest has; others are taken for 16 KiB long, and so aligned.
+            current_task: what kretprobes tell tasks apart by; a guest without tasks needs none.
+            unlock: whether the OS lock is opened, as the kernel does when it starts: while it is closed, no step is
+                taken.
+        """
+        self.machine = machine
+        self.profile = profile
+        layout = layout_of(machine, profile.registration.sections)
+        self._layout = layout
+        self._host = host = MachineHost(machine, layout.exception_table)
+        self.engine = Engine(host, profile.engine, profile.decode.defects, self._lookup, machine.resolve)
+        allocate = page_allocator(machine)
+        self.slots = Slots(profile.engine.slot_words, allocate)
+        text = MachineText(machine, host, self._original_word)
+        self.registry = Registry(
+            host, self.engine, self.slots, layout, lambda: Analysis(text, profile.decode), profile.registration
+        )
+        runtime = allocate()
+        assert runtime is not None
+        self._trampoline = runtime + 2 * WORD
+        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
+        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
+        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
+        self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
+        self.kretprobes = KretprobeKeeper(
+            self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
+        )
+        self._hooks = KernelHooks(machine, host)
+        self._add_hooks()
+        if unlock:
+            host.unlock()
+
+    def _add_hooks(self) -> None:
+        hooks, rules = self._hooks, self.profile.engine
+        hooks.on_break(_KPROBE, self.engine.breakpoint)
+        hooks.on_break(UPCALL, self._upcall)
+        if rules.execution is Execution.STEP:
+            hooks.on_step(self.engine.step)
+        else:
+            hooks.on_break(_SLOT, self.engine.slot_breakpoint)
+        if rules.trampoline is Trampoline.BRK:
+            hooks.on_break(_KRETPROBE, self._return_breakpoint)
+        hooks.on_page_fault(self.engine.fault)
+
+    def _lookup(self, address: int) -> Kprobe | None:
+        return self.registry.lookup(address)
+
+    def _original_word(self, address: int) -> int | None:
+        return self.registry.original_word(address)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing."""
+        for probe in tuple(self.registry):
+            self.registry.unregister(probe)
+        self._hooks.remove()
+
+    # --- registering
+
+    def register(self, *probes: AnyProbe) -> None:
+        """Register probes: all of them or, if one cannot be, none.
+
+        Raises:
+            RegistrationError: why one cannot be, with Linux's error number.
+        """
+        if not probes:
+            raise RegistrationError(Errno.EINVAL, "there are no probes to register")
+        done: list[AnyProbe] = []
+        try:
+            for probe in probes:
+                self._register(probe)
+                done.append(probe)
+        except RegistrationError:
+            self.unregister(*done)
+            raise
+
+    def _register(self, probe: AnyProbe) -> None:
+        if isinstance(probe, Jprobe):
+            self.jprobes.register(probe)
+        elif isinstance(probe, Kretprobe):
+            self.kretprobes.register(probe)
+        else:
+            self.registry.register(probe)
+
+    def unregister(self, *probes: AnyProbe) -> None:
+        """Unregister probes; a hit that is under way is finished. RegistrationError for one that is not registered."""
+        for probe in probes:
+            if isinstance(probe, Jprobe):
+                self.jprobes.unregister(probe)
+            elif isinstance(probe, Kretprobe):
+                self.kretprobes.unregister(probe)
+            else:
+                self.registry.unregister(probe)
+
+    def disable(self, probe: AnyProbe) -> None:
+        """Have a probe not be hit; RegistrationError if it is not registered."""
+        self.registry.disable(_kprobe_of(probe))
+
+    def enable(self, probe: AnyProbe) -> None:
+        """Have a probe be hit again; RegistrationError if it is not registered, or its code is no more."""
+        self.registry.enable(_kprobe_of(probe))
+
+    @property
+    def enabled(self) -> bool:
+        """Whether probes that are not disabled are armed; may be set."""
+        return self.registry.enabled
+
+    @enabled.setter
+    def enabled(self, wanted: bool) -> None:
+        self.registry.enabled = wanted
+
+    # --- what there is
+
+    def listed(self) -> list[Listed]:
+        """The probes, as /sys/kernel/debug/kprobes/list has them."""
+        return [self.registry.listed(self._kind(probe), probe) for probe in self.registry]
+
+    def _kind(self, probe: Kprobe) -> str:
+        if probe in self.jprobes:
+            return "j"
+        return "r" if probe in self.kretprobes else "k"
+
+    @property
+    def blacklist(self) -> tuple[Forbidden, ...]:
+        """Where no probe may be, as /sys/kernel/debug/kprobes/blacklist has it."""
+        return self._layout.forbidden
+
+    @property
+    def patches(self) -> Sequence[Patch]:
+        """What was written into the text, in order."""
+        return self.registry.patches
+
+    # --- calls by code that stands for functions of the kernel
+
+    def _upcall(self, frame: Frame) -> bool:
+        regs = PtRegs(frame, self._host)
+        if self.jprobes.run_entry(regs):
+            return True
+        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
+            return False
+        stored = StoredFrame.at(self._host, regs.x[0])
+        address = self.kretprobes.returns(PtRegs(stored, self._host))
+        stored.put_back(self._host, regs.x[0])
+        regs.x[0] = address
+        regs.pc += WORD
+        return True
+
+    def _return_breakpoint(self, frame: Frame) -> bool:
+        """kretprobe_brk_handler."""
+        regs = PtRegs(frame, self._host)
+        if regs.pc != self._trampoline:
+            return False
+        regs.pc = self.kretprobes.returns(regs)
+        return True
+
+
+def _kprobe_of(probe: AnyProbe) -> Kprobe:
+    return probe if isinstance(probe, Kprobe) else probe.kprobe
+
+
+def probes_of(probes: Iterable[AnyProbe]) -> list[Kprobe]:
+    """The kprobes that probes of any kind are made of."""
+    return [_kprobe_of(probe) for probe in probes]

@@ -1,0 +1,93 @@
+"""The registers that a handler is given: Linux's `struct pt_regs` and the functions on it (asm/ptrace.h)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+from kprobes.host import MemoryFault
+
+if TYPE_CHECKING:
+    from kprobes.host import Frame, Host
+
+D, A, I, F = 1 << 9, 1 << 8, 1 << 7, 1 << 6  # noqa: E741  (they are called so)
+"""Bits of PSTATE as it is saved: the masks of debug exceptions, SError, IRQ and FIQ."""
+DAIF = D | A | I | F
+SS = 1 << 21
+"""PSTATE.SS, as it is saved."""
+
+_ARGUMENT_REGISTERS = 8
+_SIZE = 8
+
+
+@attrs.define(eq=False)
+class PtRegs:
+    """A frame, to be read and written. What a handler changes is what the probed code goes on with."""
+
+    frame: Frame
+    _host: Host
+
+    @property
+    def x(self) -> list[int]:
+        """X0 to X30, 64 bits each."""
+        return self.frame.x
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return self.frame.sp
+
+    @sp.setter
+    def sp(self, value: int) -> None:
+        self.frame.sp = value
+
+    @property
+    def pc(self) -> int:
+        """Where execution goes on (instruction_pointer)."""
+        return self.frame.pc
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self.frame.pc = value
+
+    @property
+    def pstate(self) -> int:
+        """PSTATE, as SPSR_EL1 has it."""
+        return self.frame.pstate
+
+    @pstate.setter
+    def pstate(self, value: int) -> None:
+        self.frame.pstate = value
+
+    @property
+    def user_mode(self) -> bool:
+        """Whether EL0 was interrupted (user_mode)."""
+        return self.frame.source_el == 0
+
+    @property
+    def return_value(self) -> int:
+        """X0 (regs_return_value)."""
+        return self.frame.x[0]
+
+    @return_value.setter
+    def return_value(self, value: int) -> None:
+        self.frame.x[0] = value
+
+    def argument(self, number: int) -> int:
+        """Argument `number`, from 0, of a function that was just entered (regs_get_kernel_argument).
+
+        As in Linux, those that are not in X0 to X7 are 0: `stack_nth` finds them.
+        """
+        return self.frame.x[number] if 0 <= number < _ARGUMENT_REGISTERS else 0
+
+    def stack_nth(self, number: int) -> int:
+        """The 64-bit word `number`, from 0, above the stack pointer; 0 where there is none (..._kernel_stack_nth)."""
+        try:
+            return int.from_bytes(self._host.read(self.frame.sp + _SIZE * number, _SIZE), "little")
+        except MemoryFault:
+            return 0
+
+    def set_bits(self, mask: int, *, to: bool) -> None:
+        """Set or clear bits of the saved PSTATE."""
+        self.frame.pstate = self.frame.pstate | mask if to else self.frame.pstate & ~mask
