@@ -436,6 +436,31 @@ def test_a_brk_of_a_slot_elsewhere_is_the_guests():
     assert ([], guest.at("vectors", 0x200)) == (guest.rows, guest.cpu.pc)
 
 
+@each_kernel
+@pytest.mark.parametrize("number", [0, 5, 0x100, 0x800])
+def test_a_brk_of_another_number_is_the_guests(kernel, number):
+    guest = start(kernel)
+    guest.machine.memory.write(guest.at("foreign"), 4, 0xD420_0000 | number << 5)
+    guest.begin("foreign")
+    guest.step()
+    assert ([], [], guest.at("vectors", 0x200)) == (guest.rows, guest.watcher.moments, guest.cpu.pc)
+
+
+@each_kernel
+@pytest.mark.parametrize("number", [4, 6, 7])
+def test_a_brk_of_a_program_at_el0_is_the_guests(kernel, number):
+    """Even one that has a probe, which may be shared with the kernel here: the kernel sends such a program a signal."""
+    guest = start(kernel)
+    guest.machine.memory.write(guest.at("foreign"), 4, 0xD420_0000 | number << 5)
+    guest.probe("square")
+    for symbol in ("foreign", "square"):
+        guest.begin(symbol)
+        guest.cpu.pstate.el = 0
+        guest.cpu.context_changed()
+        guest.step()
+        assert ([], guest.at("vectors", 0x400), 1) == (guest.rows, guest.cpu.pc, guest.cpu.pstate.el)
+
+
 def test_a_brk_that_is_met_for_ever_is_recognised():
     guest = start(V15)
     guest.machine.memory.write(guest.at("foreign"), 4, 0xD420_0080)
