@@ -88,14 +88,15 @@ class Engine:
         }
 
     @property
-    def is_in_slot(self) -> bool:
-        """Whether this CPU is executing an instruction in a slot, or is in an exception that came of that."""
-        return self.block.state in EXECUTING
-
-    @property
     def block(self) -> ControlBlock:
         """The control block of this CPU (get_kprobe_ctlblk)."""
         return self._blocks[self.host.cpu]
+
+    def needs_slot(self, slot: int) -> bool:
+        """Whether a hit is under way whose instruction is, or is to be, executed in a slot."""
+        blocks = self._blocks.values()
+        hits = [block.current for block in blocks] + [block.previous.probe for block in blocks if block.previous]
+        return any(probe is not None and probe.execution.slot == slot for probe in hits)
 
     # --- the exceptions: each answers whether it has been dealt with
 

@@ -65,9 +65,6 @@ class Kprobes:
     ) -> None:
         """Begin to deal with the BRKs of probes on `machine`, whose programs have been loaded.
 
-        Raises:
-            RegistrationError: there is no room for a page behind the machine's RAM.
-
         Args:
             machine: the machine.
             profile: the kernel to be followed.
@@ -75,6 +72,9 @@ class Kprobes:
             current_task: what kretprobes tell tasks apart by; a guest without tasks needs none.
             unlock: whether the OS lock is opened, as the kernel does when it starts: while it is closed, no step is
                 taken.
+
+        Raises:
+            RegistrationError: there is no room for a page behind the machine's RAM.
         """
         self.machine = machine
         self.profile = profile

@@ -274,7 +274,9 @@ class Registry:
         """Give the slot back when nobody can be in it any more: the kernel waits for a grace period."""
         slot = probe.execution.slot
         if slot is not None:
-            self._host.when_returned(lambda: self._slots.free(slot, dirty=False), lambda: not self._engine.is_in_slot)
+            self._host.when_returned(
+                lambda: self._slots.free(slot, dirty=False), lambda: not self._engine.needs_slot(slot)
+            )
 
     def _valid_holder(self, probe: Kprobe) -> Kprobe:
         holder = self._holder(probe)
