@@ -197,6 +197,24 @@ def test_a_handler_that_clears_the_current_probe_and_wants_the_instruction_execu
     assert [] == posts
 
 
+@each_kernel
+@pytest.mark.parametrize("status", [0, 2, 3, 4, 8])
+@pytest.mark.parametrize("answer", [0, 1])
+def test_the_status_that_a_pre_handler_leaves_is_not_asked_about(kernel, status, answer):
+    guest, posts = start(kernel), []
+
+    def spoil(_probe, regs):
+        guest.kprobes.engine.block.status = status
+        guest.watcher.expect(guest.state)
+        regs.pc = regs.x[30] if answer else regs.pc
+        return answer
+
+    guest.probe("square", pre_handler=spoil, post_handler=lambda *_: posts.append(1))
+    assert (5 if answer else 26) == guest.call("square", 5)
+    assert ([1, 4] if answer else [1, 2, 5, 6]) == guest.rows
+    assert ([] if answer else [1]) == posts
+
+
 def test_a_note_of_a_slots_end_outlives_a_fault_and_a_foreign_brk_is_met_for_ever_in_v5_10():
     """The first BRK #6 there is swallowed, and the PC stays: so the second one is no kprobes' any more."""
     guest, probe = fault_in_the_slot(V5_10)
