@@ -236,6 +236,29 @@ def test_the_state_tells_the_end_of_a_slot_in_v7_2():
     assert (12, guest.at("vectors", 0x200)) == (guest.rows[-1], guest.cpu.pc)
 
 
+@pytest.mark.parametrize("kernel", [V5_10, V7_2], ids=of)
+def test_a_brk_of_a_slot_in_a_handler_of_a_fault_of_the_slot_is_no_end_of_it(kernel):
+    guest = start(kernel, "strange: brk #6\n")
+    guest.probe("loads")
+    guest.begin("loads", DATA + 1)
+    guest.until(2)
+    guest.step(5)
+    assert ([1, 2], guest.at("strange"), State.HIT_SS) == (guest.rows, guest.cpu.elr[1], guest.state)
+
+
+def test_the_end_of_a_slot_is_none_while_its_pre_handler_runs_in_v7_2():
+    guest, places = start(V7_2), []
+
+    def goes_there(probe, _regs):
+        guest.cpu.pc = probe.execution.slot + 4
+        guest.step()
+        places.append((guest.cpu.pc, list(guest.rows)))
+
+    guest.probe("square", pre_handler=goes_there)
+    assert 26 == guest.call("square", 5)
+    assert [(guest.at("vectors", 0x200), [1])] == places
+
+
 @pytest.mark.parametrize("kernel", OLD, ids=of)
 def test_a_page_fault_elsewhere_is_taken_for_the_slots_until_v7_2(kernel):
     """In the handler of another fault of the slot: its PC becomes the probed address, where it has no business."""
