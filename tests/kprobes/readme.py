@@ -116,7 +116,7 @@ def differences() -> str:
         ("`has_break_handlers`", *(_shown(rules.has_break_handlers) for rules in engines)),
         *_fields(registrations, ("sections", "unprepared")),
     ]
-    return _table(("", *NAMES), rows)
+    return _table(("", *NAMES), (row for row in rows if len(set(row[1:])) > 1))
 
 
 def errors() -> str:

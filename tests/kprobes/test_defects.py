@@ -313,6 +313,44 @@ def test_a_fault_handler_that_unmasks_debug_exceptions_is_stepped_itself(kernel)
     assert [f"unexpected single step at {place}: stepping goes on" for place in places] == guest.messages
 
 
+SIMULATING = pytest.mark.parametrize("kernel", [V4_8, V5_10, V7_2], ids=of)
+LITERAL = """
+literal: ldr    x0, misaligned
+        ret
+        .balign 8
+        .word   0
+misaligned: .quad 7
+"""
+
+
+@SIMULATING
+def test_an_instruction_that_faults_while_it_is_simulated_ends_the_hit(kernel):
+    """The literal is not aligned, and the MMU is off: the fault is one of the probed address, and nobody's hit."""
+    guest, posts = start(kernel, LITERAL), []
+    guest.probe("literal", post_handler=lambda *_: posts.append(1))
+    guest.begin("literal")
+    guest.step()
+    assert ([1, 3], State.IDLE, []) == (guest.rows, guest.state, posts)
+    assert (guest.at("literal"), guest.at("vectors", 0x200)) == (guest.cpu.elr[1], guest.cpu.pc)
+
+
+@SIMULATING
+def test_likewise_within_a_hit(kernel):
+    guest, states = start(kernel, LITERAL), []
+
+    def call(_probe, _regs):
+        guest.begin("literal")
+        guest.step()
+        states.append((guest.state, guest.cpu.elr[1], guest.cpu.pc))
+        guest.watcher.expect(State.HIT_ACTIVE)
+
+    guest.probe("square", pre_handler=call)
+    inner = guest.probe("literal")
+    assert 26 == guest.call("square", 5)
+    assert [(State.HIT_ACTIVE, guest.at("literal"), guest.at("vectors", 0x200))] == states
+    assert ([1, 7, 2, 5, 6], 1) == (guest.rows, inner.nmissed)
+
+
 # --- the exception table
 
 WITH_TABLE = """
