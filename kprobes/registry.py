@@ -103,9 +103,8 @@ class Registry:
         Raises:
             RegistrationError: it cannot be; nothing has changed.
         """
-        address = self._resolve(probe)
-        if probe in self:
-            raise RegistrationError(Errno.EINVAL, f"the probe at {address:#x} is registered already")
+        address = self.address_of(probe)
+        self.check_new(probe)
         probe.flags &= ProbeFlag.DISABLED
         probe.nmissed = 0
         self._check_place(address)
@@ -126,8 +125,17 @@ class Registry:
         if not probe.is_disabled and not self._all_disarmed:
             self._arm(probe)
 
-    def _resolve(self, probe: Kprobe) -> int:
-        """kprobe_addr: a symbol and an offset, or an address, and not both."""
+    def check_new(self, probe: Kprobe) -> None:
+        """check_kprobe_rereg; RegistrationError if it is registered already."""
+        if probe in self:
+            raise RegistrationError(Errno.EINVAL, f"the probe at {probe.at:#x} is registered already")
+
+    def address_of(self, probe: Kprobe) -> int:
+        """kprobe_addr: where a probe is to be. It has a symbol and an offset, or an address, and not both.
+
+        Raises:
+            RegistrationError: it has neither or both, or there is no such symbol.
+        """
         if probe.symbol is None:
             if probe.address is None:
                 raise RegistrationError(Errno.EINVAL, "a probe needs a symbol or an address")
