@@ -91,6 +91,15 @@ class Engine:
         """The control block of this CPU (get_kprobe_ctlblk)."""
         return self._blocks[self.host.cpu]
 
+    def needs_slot(self, slot: int) -> bool:
+        """Whether a hit is under way whose instruction is, or is to be, executed in a slot."""
+        hits = (
+            probe
+            for block in self._blocks.values()
+            for probe in (block.current, block.previous and block.previous.probe)
+        )
+        return any(probe is not None and probe.execution.slot == slot for probe in hits)
+
     # --- the exceptions: each answers whether it has been dealt with
 
     def breakpoint(self, frame: Frame) -> bool:

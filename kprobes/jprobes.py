@@ -120,12 +120,14 @@ class JprobeKeeper:
             raise
 
     def _check_entry(self, entry: GuestFunction) -> None:
+        target = entry.target
+        handler = target if isinstance(target, str) else self._engine.host.locate(target)
         if self._address_of(entry) not in self._symbols.values():
-            raise RegistrationError(Errno.EINVAL, f"the handler {entry.target!r} of a jprobe is not a function's start")
+            raise RegistrationError(Errno.EINVAL, f"the handler of a jprobe, {handler}, is not a function's start")
         if RETURN_LABEL not in self._symbols:
             raise RegistrationError(
                 Errno.EINVAL,
-                f"the handler {entry.target!r} of a jprobe has no jprobe_return to end by: there is no symbol "
+                f"the handler of a jprobe, {handler}, has no jprobe_return to end by: there is no symbol "
                 f"{RETURN_LABEL}; link examples/programs/runtime/jprobe.s",
             )
 
@@ -176,10 +178,10 @@ class JprobeKeeper:
         context = self._engine.block.jprobe
         if context is None or context.entry is None:
             return False
-        regs.pc = context.pc
-        self._engine.host.masks = regs.pstate & DAIF  # as in the function: this is no exception to the handler
+        regs.pc, pstate = context.pc, regs.pstate
+        self._engine.host.masks = pstate & DAIF  # as in the function: this is no exception to the handler
         context.entry(regs)
-        regs.pc = self._upcall + WORD
+        regs.pc, regs.pstate = self._upcall + WORD, pstate
         return True
 
     def _long_jump(self, probe: Kprobe, regs: PtRegs) -> int:

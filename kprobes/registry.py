@@ -241,7 +241,13 @@ class Registry:
         """Give the slot back when nobody can be in it any more: the kernel waits for a grace period."""
         slot = probe.execution.slot
         if slot is not None:
-            self._host.when_returned(lambda: self._slots.free(slot, dirty=False))
+            self._host.when_returned(lambda: self._release(slot))
+
+    def _release(self, slot: int) -> bool:
+        if self._engine.needs_slot(slot):
+            return False
+        self._slots.free(slot, dirty=False)
+        return True
 
     def _valid_holder(self, probe: Kprobe) -> Kprobe:
         holder = self._holder(probe)

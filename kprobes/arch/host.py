@@ -49,7 +49,7 @@ class MachineHost:
         self._cpu = machine.cpu
         self._exception_table = exception_table
         self._handling = 0
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[Callable[[], bool]] = []
 
     @property
     def cpu(self) -> int:
@@ -199,12 +199,10 @@ class MachineHost:
         """An address in hex, with the symbol it belongs to."""
         return self._machine.locate(address)
 
-    def when_returned(self, action: Callable[[], None]) -> None:
-        """Call a function when no exception is being handled any more; at once if none is."""
-        if self._handling:
+    def when_returned(self, action: Callable[[], bool]) -> None:
+        """Call a function when no exception is being handled, at once if none is; and after each, until it is True."""
+        if self._handling or not action():
             self._waiting.append(action)
-        else:
-            action()
 
     @contextmanager
     def handling(self) -> Iterator[None]:
@@ -215,9 +213,7 @@ class MachineHost:
         finally:
             self._handling -= 1
         if not self._handling:
-            waiting, self._waiting = self._waiting, []
-            for action in waiting:
-                action()
+            self._waiting = [action for action in self._waiting if not action()]
 
 
 def _pieces(address: int, size: int) -> Iterator[tuple[int, int]]:
