@@ -93,11 +93,8 @@ class Engine:
 
     def needs_slot(self, slot: int) -> bool:
         """Whether a hit is under way whose instruction is, or is to be, executed in a slot."""
-        hits = (
-            probe
-            for block in self._blocks.values()
-            for probe in (block.current, block.previous and block.previous.probe)
-        )
+        blocks = self._blocks.values()
+        hits = [block.current for block in blocks] + [block.previous.probe for block in blocks if block.previous]
         return any(probe is not None and probe.execution.slot == slot for probe in hits)
 
     # --- the exceptions: each answers whether it has been dealt with

@@ -128,4 +128,4 @@ class Host(Protocol):
         """An address in hex, with the symbol it belongs to."""
 
     def when_returned(self, action: Callable[[], bool]) -> None:
-        """Have a function called when no exception is being handled any more, and again after each, until it is True."""
+        """Have a function called when no exception is being handled, and after each, until it gives True."""
