@@ -200,7 +200,7 @@ class MachineHost:
         return self._machine.locate(address)
 
     def when_returned(self, action: Callable[[], bool]) -> None:
-        """Call a function when no exception is being handled, at once if none is, and after each until it gives True."""
+        """Call a function when no exception is being handled, at once if none is; after each, until it gives True."""
         if self._handling or not action():
             self._waiting.append(action)
 

@@ -376,11 +376,8 @@ def test_kernels_since_v4_19_have_no_jprobes(profile):
 
 
 ENTRIES = {
-    "unknown": (GuestFunction("nobody"), r"jprobe, nobody, is not a function's start \(-EINVAL\)"),
-    "within a function": (
-        GuestFunction(0x4001_0004),
-        r"jprobe, 0x40010004 \(third\+0x4\), is not a function's start \(-EINVAL\)",
-    ),
+    "unknown": (GuestFunction("nobody"), "nobody"),
+    "within a function": (GuestFunction(0x4001_0004), "0x40010004 (third+0x4)"),
 }
 
 
