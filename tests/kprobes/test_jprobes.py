@@ -84,7 +84,7 @@ def registers(guest: Guest) -> tuple[object, ...]:
     return tuple(cpu.gpr), cpu.sp, cpu.pstate
 
 
-# --- the kernel's own test (facts 8.1)
+# --- the kernel's own test (kernel/test_kprobes.c)
 
 
 @pytest.mark.parametrize(**kernels(WITH_JPROBES))

@@ -74,7 +74,7 @@ CASES = {
     "on a stack nobody told of": Case(UNKNOWN, UNKNOWN + 32, 32),
     "beyond a stack nobody told of": Case(UNKNOWN, UNKNOWN + 0x4000, ABOVE_ALL),
 }
-"""Facts of the review's proposal, each a row. A leaf that keeps no frame is what "the caller's caller" stands for: then
+"""A leaf that keeps no frame is what "the caller's caller" stands for: then
 X29 is not the caller's, and what is copied is more than the arguments, or too much."""
 
 
