@@ -127,5 +127,5 @@ class Host(Protocol):
     def locate(self, address: int) -> str:
         """An address in hex, with the symbol it belongs to."""
 
-    def when_returned(self, action: Callable[[], bool]) -> None:
-        """Have a function called when no exception is being handled, and after each, until it gives True."""
+    def when_returned(self, action: Callable[[], None], is_possible: Callable[[], bool]) -> None:
+        """Have a function called once no exception is being handled and it is possible; at once if that is so now."""

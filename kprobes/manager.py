@@ -66,6 +66,9 @@ class Kprobes:
     ) -> None:
         """Begin to deal with the BRKs of probes on `machine`, whose programs have been loaded.
 
+        Raises:
+            RegistrationError: there is no room for a page behind the machine's RAM.
+
         Args:
             machine: the machine.
             profile: the kernel to be followed.
@@ -76,7 +79,7 @@ class Kprobes:
         """
         self.machine = machine
         self.profile = profile
-        layout = layout_of(machine, profile.registration.sections)
+        layout = layout_of(machine, profile.registration.sections, profile.registration.unprepared)
         self._layout = layout
         self._host = host = MachineHost(machine, layout.exception_table)
         self.engine = Engine(host, profile.engine, profile.decode.defects, self._lookup, machine.resolve)
@@ -87,7 +90,8 @@ class Kprobes:
             host, self.engine, self.slots, layout, lambda: Analysis(text, profile.decode), profile.registration
         )
         runtime = allocate()
-        assert runtime is not None
+        if runtime is None:
+            raise RegistrationError(Errno.ENOMEM, "there is no room behind RAM for what kprobes needs: have less RAM")
         self._trampoline = runtime + 2 * WORD
         trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
         host.write_text(runtime, _BRK_UPCALL, BRK_KPROBE, *trampoline)
@@ -128,7 +132,10 @@ class Kprobes:
         self.close()
 
     def close(self) -> None:
-        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing."""
+        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing.
+
+        Let calls that are under way with a kretprobe return before: nobody will know where their trampoline leads.
+        """
         for probe in tuple(self.registry):
             self.registry.unregister(probe)
         self._hooks.remove()

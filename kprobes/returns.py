@@ -159,6 +159,7 @@ class KretprobeKeeper:
             raise
 
     def _check(self, kretprobe: Kretprobe) -> None:
+        self._registry.check_new(kretprobe.kprobe)
         address = self._registry.address_of(kretprobe.kprobe)
         if self._rules.return_probes_at_entry and address not in self._layout.symbols.values():
             raise RegistrationError(
@@ -166,7 +167,6 @@ class KretprobeKeeper:
                 f"a kretprobe is at a function's entry, and {self._engine.host.locate(address)} is not: this kernel "
                 f"wants a symbol without an offset (kprobe_on_func_entry)",
             )
-        self._registry.check_new(kretprobe.kprobe)
         most = self._rules.most_data
         if most is not None and kretprobe.data_size > most:
             raise RegistrationError(

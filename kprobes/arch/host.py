@@ -12,6 +12,7 @@ from aarch64.assembler import assemble_source
 from aarch64.bits import mask
 from aarch64.exceptions import ArchException, Fault
 from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook
+from aarch64.machine import MachineError
 from aarch64.memory import PAGE_SIZE
 from aarch64.pointer_auth import strip
 from aarch64.translation.permissions import Right
@@ -49,7 +50,7 @@ class MachineHost:
         self._cpu = machine.cpu
         self._exception_table = exception_table
         self._handling = 0
-        self._waiting: list[Callable[[], bool]] = []
+        self._waiting: list[tuple[Callable[[], None], Callable[[], bool]]] = []
 
     @property
     def cpu(self) -> int:
@@ -199,10 +200,20 @@ class MachineHost:
         """An address in hex, with the symbol it belongs to."""
         return self._machine.locate(address)
 
-    def when_returned(self, action: Callable[[], bool]) -> None:
-        """Call a function when no exception is being handled, at once if none is; after each, until it gives True."""
-        if self._handling or not action():
-            self._waiting.append(action)
+    def when_returned(self, action: Callable[[], None], is_possible: Callable[[], bool]) -> None:
+        """Call a function once no exception is being handled and it is possible; at once if that is so now."""
+        self._waiting.append((action, is_possible))
+        self._do_what_waits()
+
+    def _do_what_waits(self) -> None:
+        if self._handling:
+            return
+        waiting, self._waiting = self._waiting, []
+        for action, is_possible in waiting:
+            if is_possible():
+                action()
+            else:
+                self._waiting.append((action, is_possible))
 
     @contextmanager
     def handling(self) -> Iterator[None]:
@@ -212,8 +223,7 @@ class MachineHost:
             yield
         finally:
             self._handling -= 1
-        if not self._handling:
-            self._waiting = [action for action in self._waiting if not action()]
+        self._do_what_waits()
 
 
 def _pieces(address: int, size: int) -> Iterator[tuple[int, int]]:
@@ -317,5 +327,12 @@ class KernelHooks:
 
 
 def page_allocator(machine: Machine) -> Callable[[], int | None]:
-    """What gives pages behind all RAM that the guest knows of, and so outside of its text."""
-    return lambda: machine.add_ram(PAGE_SIZE, "slots of kprobes")
+    """What gives pages behind all RAM that the guest knows of, and so outside of its text; None if there is no room."""
+
+    def allocate() -> int | None:
+        try:
+            return machine.add_ram(PAGE_SIZE, "slots of kprobes")
+        except MachineError:
+            return None
+
+    return allocate

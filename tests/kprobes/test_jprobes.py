@@ -2,6 +2,7 @@
 
 import pytest
 
+from aarch64 import state
 from aarch64.exceptions import Vector
 from aarch64.stop import StopReason
 from kprobes.errors import RegistrationError
@@ -187,6 +188,15 @@ ARGUMENTS = list(range(1, 21))
 """160 bytes on the stack, of which v15 keeps 128."""
 
 
+def test_a_handler_in_python_finds_arguments_on_the_stack():
+    guest = make_guest(SOURCE, KERNELS["v15"])
+    guest.push(*ARGUMENTS)
+    seen = []
+    guest.kprobes.register(Jprobe(lambda regs: seen.extend(regs.stack_nth(number) for number in range(20)), "sums"))
+    assert sum(ARGUMENTS) == guest.call("sums")
+    assert ARGUMENTS == seen
+
+
 @pytest.mark.parametrize(
     ("policy", "kept"), [(FixedCopy(128), 16), (FixedCopy(160), 20), (FixedCopy(8), 1), (NoCopy(), 0)]
 )
@@ -198,16 +208,33 @@ def test_changes_of_the_part_of_the_stack_that_is_kept_are_undone(policy, kept):
     assert ARGUMENTS[:kept] + [9] * (20 - kept) == guest.words_at(guest.machine.cpu.sp, 20)
 
 
-@pytest.mark.parametrize(("name", "kept"), [("v15", 16), ("v4.8", 0)])
-def test_what_a_kernel_keeps_by_itself(name, kept):
-    """v15: a function with more than 128 bytes of arguments on the stack sees what the handler left of the rest.
-
-    v4.8 keeps nothing: it demands that there is nothing on the stack.
-    """
-    guest = make_guest(SOURCE, KERNELS[name])
+def sum_after_a_handler_that_overwrites_the_arguments(kernel: str) -> int:
+    guest = make_guest(SOURCE, KERNELS[kernel])
     guest.push(*ARGUMENTS)
     guest.kprobes.register(Jprobe(GuestFunction("stack"), "sums"))
-    assert sum(ARGUMENTS[:kept]) + 9 * (20 - kept) == guest.call("sums")
+    return guest.call("sums")
+
+
+def test_v15_a_function_with_more_than_128_bytes_of_arguments_sees_what_the_handler_left_of_the_rest():
+    assert sum(ARGUMENTS[:16]) + 9 * 4 == sum_after_a_handler_that_overwrites_the_arguments("v15")
+
+
+def test_v4_8_keeps_nothing_and_so_a_function_with_arguments_on_the_stack_must_not_be_probed():
+    assert 9 * 20 == sum_after_a_handler_that_overwrites_the_arguments("v4.8")
+
+
+@pytest.mark.parametrize("entry", [GuestFunction("spoils"), GuestFunction("counts")], ids=["spoils", "counts"])
+@pytest.mark.parametrize(**kernels(WITH_JPROBES))
+def test_the_tiers_agree(profile, entry):
+    outcomes = []
+    for exact in (True, False):
+        guest = make_guest(SOURCE, profile, exact=exact)
+        jprobe = Jprobe(entry, "third")
+        guest.kprobes.register(jprobe)
+        values = [guest.call("caller", value) for value in range(100, 160)]
+        outcomes.append((values, jprobe.nmissed, guest.words("saw", 4), state.save(guest.machine.cpu)))
+    assert outcomes[0] == outcomes[1]
+    assert [value // 9 for value in range(100, 160)] == outcomes[0][0]
 
 
 # --- the hit goes on while the handler runs

@@ -1,5 +1,7 @@
 """Kretprobes: handlers of the return, trampolines, instances, and what the kernels differ in."""
 
+import functools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -377,7 +379,7 @@ def test_a_call_under_way_returns_though_its_kretprobe_is_unregistered(profile):
     assert 16 == guest.call("outer", 5)
     assert ([], {0: []}) == (log, guest.kprobes.kretprobes.instances)
     guest.kprobes.unregister(within)
-    kretprobe.kprobe.flags = ProbeFlag.NONE  # as in Linux, unregistering leaves it disabled
+    kretprobe.kprobe.address, kretprobe.kprobe.flags = None, ProbeFlag.NONE  # as in Linux, unregistering leaves them
     guest.kprobes.register(kretprobe)
     assert 16 == guest.call("outer", 5)
     assert ([("inner", 15)], kretprobe.maxactive) == (log, kretprobe.free)
@@ -573,16 +575,12 @@ def test_a_return_that_nobody_knows_of_is_an_error(profile):
 # --- the trampoline keeps all registers
 
 
-def cached_guests() -> dict[str, tuple[Guest, Guest]]:
-    pairs = {}
-    for name, profile in KERNELS.items():
-        unprobed, guest = (make_guest("probed: add x28, x28, #1\nret\n", profile) for _ in range(2))
-        guest.kprobes.register(Kretprobe(lambda *_: None, "probed"))
-        pairs[name] = unprobed, guest
-    return pairs
-
-
-PAIRS = cached_guests()
+@functools.cache
+def pair(name: str) -> tuple[Guest, Guest]:
+    """A guest without a probe, and one with."""
+    unprobed, guest = (make_guest("probed: add x28, x28, #1\nret\n", KERNELS[name]) for _ in range(2))
+    guest.kprobes.register(Kretprobe(lambda *_: None, "probed"))
+    return unprobed, guest
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -595,14 +593,14 @@ PAIRS = cached_guests()
 def test_all_but_x30_is_after_the_return_what_it_is_without_a_probe(name, values, flags, sp, masks):
     """X30 is the return address, as without; or since v6.9 that of the trampoline, which no caller may rely on."""
     results = []
-    for guest in PAIRS[name]:
+    for guest in pair(name):
         cpu = guest.machine.cpu
         cpu.gpr[:30], cpu.sp, cpu.pstate.flags, cpu.pstate.daif = values, sp, flags, masks
         cpu.context_changed()
         cpu.pc, cpu.gpr[30] = guest.address("probed"), RETURN_ADDRESS
         assert StopReason.RETURNED is guest.machine.run(1000, until=RETURN_ADDRESS).reason
         results.append((tuple(cpu.gpr[:30]), cpu.sp, cpu.pstate, cpu.pc))
-        assert (cpu.gpr[30] == RETURN_ADDRESS) is not (name == "v7.2" and guest is PAIRS[name][1])
+        assert (cpu.gpr[30] == RETURN_ADDRESS) is not (name == "v7.2" and guest is pair(name)[1])
     assert results[0] == results[1]
 
 
