@@ -84,8 +84,11 @@ def refused(guest, probe, why: str | None = None) -> RegistrationError:
     """The error that a probe is refused with, whose reason matches `why`; nothing must have changed."""
     text = guest.machine.memory.read_bytes(BASE, 0x200)
     listed = list(guest.kprobes.registry)
+    kprobe = probe if isinstance(probe, Kprobe) else probe.kprobe
+    address = kprobe.address
     with pytest.raises(RegistrationError, match=why) as raised:
         guest.kprobes.register(probe)
+    assert address == kprobe.address
     assert text == guest.machine.memory.read_bytes(BASE, 0x200)
     assert listed == list(guest.kprobes.registry)
     return raised.value
