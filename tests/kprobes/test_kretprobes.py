@@ -385,6 +385,17 @@ def test_a_call_under_way_returns_though_its_kretprobe_is_unregistered(profile):
     assert ([("inner", 15)], kretprobe.maxactive) == (log, kretprobe.free)
 
 
+def test_misses_are_counted_anew_when_it_is_registered_anew():
+    guest = make_guest(SOURCE, KERNELS["v4.8"])
+    kretprobe = log_of(guest, "factorial", [], maxactive=1)
+    guest.call("factorial", 3)
+    assert 3 == kretprobe.nmissed
+    guest.kprobes.unregister(kretprobe)
+    kretprobe.kprobe.address, kretprobe.kprobe.flags = None, ProbeFlag.NONE
+    guest.kprobes.register(kretprobe)
+    assert 0 == kretprobe.nmissed
+
+
 @pytest.mark.parametrize(**kernels())
 def test_a_handler_unregisters_the_one_that_is_to_come_after_it(profile):
     guest = make_guest(SOURCE, profile)
