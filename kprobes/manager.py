@@ -19,9 +19,9 @@ from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
 from kprobes.probe import Kprobe
 from kprobes.profiles import V15
-from kprobes.pt_regs import PtRegs
+from kprobes.pt_regs import DAIF, I, PtRegs
 from kprobes.registry import Registry
-from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
 
 UPCALL = 0xA64
 """The BRK by which code that stands for C functions of the kernel calls the host."""
+_BRK_UPCALL = 0xD420_0000 | UPCALL << 5
 _KPROBE, _SLOT, _KRETPROBE = 4, 6, 7
 
 
@@ -92,9 +93,11 @@ class Kprobes:
         if runtime is None:
             raise RegistrationError(Errno.ENOMEM, "there is no room behind RAM for what kprobes needs: have less RAM")
         self._trampoline = runtime + 2 * WORD
-        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
-        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
-        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
+        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
+        host.write_text(runtime, _BRK_UPCALL, BRK_KPROBE, *trampoline)
+        self._upcalls: dict[int, Callable[[PtRegs], bool]] = {runtime: self._jprobe_entry}
+        if _BRK_UPCALL in trampoline:
+            self._upcalls[self._trampoline + WORD * trampoline.index(_BRK_UPCALL)] = self._trampoline_handler
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
         self.kretprobes = KretprobeKeeper(
             self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
@@ -129,7 +132,10 @@ class Kprobes:
         self.close()
 
     def close(self) -> None:
-        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing."""
+        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing.
+
+        Let calls that are under way with a kretprobe return before: nobody will know where their trampoline leads.
+        """
         for probe in tuple(self.registry):
             self.registry.unregister(probe)
         self._hooks.remove()
@@ -213,13 +219,24 @@ class Kprobes:
 
     def _upcall(self, frame: Frame) -> bool:
         regs = PtRegs(frame, self._host)
-        if self.jprobes.run_entry(regs):
-            return True
-        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
-            return False
-        stored = StoredFrame.at(self._host, regs.x[0])
-        address = self.kretprobes.returns(PtRegs(stored, self._host))
-        stored.put_back(self._host, regs.x[0])
+        function = self._upcalls.get(regs.pc)
+        return function is not None and function(regs)
+
+    def _jprobe_entry(self, regs: PtRegs) -> bool:
+        return self.jprobes.run_entry(regs)
+
+    def _trampoline_handler(self, regs: PtRegs) -> bool:
+        """trampoline_probe_handler, which is called, and not by an exception: masks are those of the caller.
+
+        It keeps interrupts out by a lock (kretprobe_hash_lock). What it leaves PSTATE.D at, which a hit within its
+        handlers may have set, stays.
+        """
+        host, place = self._host, regs.x[0]
+        stored = StoredFrame.at(host, place)
+        host.masks = regs.pstate & DAIF | I
+        address = self.kretprobes.returns(PtRegs(stored, host))
+        regs.pstate = regs.pstate & (I | ~DAIF) | host.masks & (DAIF & ~I)
+        stored.put_back(host, place)
         regs.x[0] = address
         regs.pc += WORD
         return True

@@ -113,9 +113,8 @@ class Registry:
         """
         if probe.fault_handler is not None and not self._engine.rules.has_fault_handlers:
             raise RegistrationError(Errno.EOPNOTSUPP, "this kernel's probes have no fault handlers any more")
-        address = self._resolve(probe)
-        if probe in self:
-            raise RegistrationError(Errno.EINVAL, f"the probe at {address:#x} is registered already")
+        address = self.address_of(probe)
+        self.check_new(probe)
         probe.flags &= ProbeFlag.DISABLED
         probe.nmissed = 0
         self._check_place(address)
@@ -136,8 +135,17 @@ class Registry:
         if not probe.is_disabled and not self._all_disarmed:
             self._arm(probe)
 
-    def _resolve(self, probe: Kprobe) -> int:
-        """kprobe_addr: a symbol and an offset, or an address, and not both."""
+    def check_new(self, probe: Kprobe) -> None:
+        """check_kprobe_rereg; RegistrationError if it is registered already."""
+        if probe in self:
+            raise RegistrationError(Errno.EINVAL, f"the probe at {probe.at:#x} is registered already")
+
+    def address_of(self, probe: Kprobe) -> int:
+        """kprobe_addr: where a probe is to be. It has a symbol and an offset, or an address, and not both.
+
+        Raises:
+            RegistrationError: it has neither or both, or there is no such symbol.
+        """
         if not 0 <= probe.offset <= _LARGEST_OFFSET:
             raise RegistrationError(
                 Errno.EINVAL, f"the offset {probe.offset:#x} of a probe is not from 0 to {_LARGEST_OFFSET:#x}"
