@@ -24,6 +24,7 @@ class SlotFault(Enum):
 
     LEAVES_MASKS = "the PC goes back to the probed address; what was masked for the slot stays so (before v5.12)"
     RESTORES_MASKS = "only if the PC is that of the slot; the masks are restored unless within another hit (v7.2)"
+    CONCEALS_SLOT = "any exception that the instruction ends with becomes one of the probed address, masks included"
 
 
 @unique
@@ -55,6 +56,7 @@ class EngineRules:
         warns_of_debug_mask: whether a first hit with PSTATE.D set, whose step cannot happen, is warned of.
         nests_masks: whether what was masked is kept with the hit that another one interrupts.
         slot_fault: what is done about faults in the slot.
+        checks_landing: whether an instruction is executed out of line only if PSTATE.BTYPE lets it be branched to.
         fault_handlers: whether probes have them, and handlers' faults are counted.
         trampoline: how kretprobes work.
         jprobes: how jprobes work.
@@ -67,6 +69,7 @@ class EngineRules:
     warns_of_debug_mask: bool = False
     nests_masks: bool = False
     slot_fault: SlotFault = SlotFault.LEAVES_MASKS
+    checks_landing: bool = False
     fault_handlers: bool = True
     trampoline: Trampoline = Trampoline.ASSEMBLY
     jprobes: Jprobes = Jprobes.REMOVED
@@ -96,6 +99,18 @@ V7_2_ENGINE = EngineRules(
     fault_handlers=False,
     trampoline=Trampoline.BRK,
 )
+
+
+STRICT_ENGINE = attrs.evolve(
+    V15_ENGINE,
+    execution=Execution.BRK,
+    masks=DAIF,
+    clears_debug_mask=False,
+    nests_masks=True,
+    slot_fault=SlotFault.CONCEALS_SLOT,
+    checks_landing=True,
+)
+"""Ours: BRK ends a slot whatever PSTATE.D is, and nothing but time tells the slot from the probed address."""
 
 
 @attrs.frozen

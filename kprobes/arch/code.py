@@ -156,7 +156,6 @@ def simulate(
     if reads_too_much:
         fields = {**fields, "sf": 1}
     with _in_place_of(cpu, frame, address):
-        fetch(cpu, address)  # tells whether the page is guarded
         if Defect.IGNORES_BTYPE not in defects:
             _check_landing(cpu, decoded)
         _execute(cpu, attrs.evolve(decoded, fields=fields))
@@ -166,12 +165,27 @@ def simulate(
             cpu.next_btype = frame.pstate >> 10 & 3
 
 
+def check_landing(cpu: Cpu, instruction: A64Instruction, address: int, frame: Registers) -> None:
+    """BranchTargetCheck of an instruction at `address` by PSTATE.BTYPE of `frame`; `cpu` is left as it was.
+
+    The BRK of a probe has passed it whatever PSTATE.BTYPE was.
+
+    Raises:
+        ArchException: the branch target exception.
+    """
+    decoded = decode(instruction.word)
+    assert decoded is not None, f"{instruction.word:#010x} is unallocated, and cannot be branched to"
+    with _in_place_of(cpu, frame, address):
+        _check_landing(cpu, decoded)
+
+
 def _is_narrow_literal(decoded: Decoded) -> bool:
     return decoded.definition.title == "LDR (literal)" and not decoded.fields["sf"]
 
 
 def _check_landing(cpu: Cpu, decoded: Decoded) -> None:
-    """BranchTargetCheck, which the BRK of the probe has passed whatever PSTATE.BTYPE was."""
+    """BranchTargetCheck, where the CPU is."""
+    fetch(cpu, cpu.pc)  # tells whether the page is guarded
     btype = cpu.pstate.btype
     if btype and cpu.in_guarded_page and not decoded.definition.can_be_reached_by(cpu, decoded.fields):
         raise branch_target(btype)
