@@ -163,6 +163,7 @@ def simulate(
             cpu.gpr[fields["rt"]] &= mask(32)
         if Defect.IGNORES_BTYPE in defects and not decoded.definition.traits & Trait.HINT:
             cpu.next_btype = frame.pstate >> 10 & 3
+        _put_into(frame, cpu)
 
 
 def check_landing(cpu: Cpu, instruction: A64Instruction, address: int, frame: Registers) -> None:
@@ -201,7 +202,7 @@ def _execute(cpu: Cpu, decoded: Decoded) -> None:
 
 @contextmanager
 def _in_place_of(cpu: Cpu, frame: Registers, pc: int) -> Iterator[None]:
-    """Have the CPU be where the frame is, about to execute at `pc`; what it does goes into the frame, not the CPU."""
+    """Have the CPU be where the frame is, about to execute at `pc`, for a while."""
     kept = cpu.pstate, cpu.pc, cpu.next_pc, cpu.next_btype, cpu.gpr[:], cpu.sp_el[:], cpu.exclusive
     cpu.pstate = PState.from_spsr(frame.pstate)
     cpu.pc, cpu.next_pc, cpu.next_btype = pc, (pc + _WORD) & _X, 0
@@ -210,9 +211,13 @@ def _in_place_of(cpu: Cpu, frame: Registers, pc: int) -> Iterator[None]:
     cpu.context_changed()
     try:
         yield
-        frame.x[:], frame.sp, frame.pc = cpu.gpr[:ZR], cpu.sp, cpu.next_pc
-        state = attrs.evolve(cpu.pstate, btype=cpu.next_btype)
-        frame.pstate = frame.pstate & ~(_NZCV | _BTYPE) | state.to_spsr() & (_NZCV | _BTYPE)
     finally:
         cpu.pstate, cpu.pc, cpu.next_pc, cpu.next_btype, cpu.gpr[:], cpu.sp_el[:], cpu.exclusive = kept
         cpu.context_changed()
+
+
+def _put_into(frame: Registers, cpu: Cpu) -> None:
+    """Have the frame be where the CPU will be after its instruction."""
+    frame.x[:], frame.sp, frame.pc = cpu.gpr[:ZR], cpu.sp, cpu.next_pc
+    state = attrs.evolve(cpu.pstate, btype=cpu.next_btype)
+    frame.pstate = frame.pstate & ~(_NZCV | _BTYPE) | state.to_spsr() & (_NZCV | _BTYPE)

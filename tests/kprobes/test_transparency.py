@@ -50,8 +50,9 @@ ENGINES = {
 }
 EL1H = 0x05
 PLAIN = Bench()
-BENCHES = {name: Bench(profile) for name, profile in (OURS | KERNELS | ENGINES).items()}
-SAMPLES = 6 if os.environ.get("CI") else 1
+BENCHES = {name: Bench(profile, guards_slots=name == "by BRK") for name, profile in (OURS | KERNELS | ENGINES).items()}
+"""For ours it does not matter whether slots are in guarded pages: one way to execute is tried so, the other not."""
+SAMPLES = 6 if os.environ.get("CI") else 2
 
 
 def judged(bench, word):
@@ -94,13 +95,8 @@ def test_a_probe_changes_nothing(name):
             assert "pre" in bench.hits
             assert ("post" in bench.hits) == completes, case
             checked.add((definition.title, completes))
-    titles = {
-        definition.title
-        for definition in IMPLEMENTED
-        if judged(bench, cases(definition, 1)[0].word) is not Verdict.REJECT
-    }
-    assert len(titles) > 200
-    assert len(checked) > 1.2 * len(titles), "hardly anything was tried"
+    for outcome, least in ((True, 150), (False, 40)):
+        assert len([title for title, completes in checked if completes is outcome]) > least, "hardly anything was tried"
 
 
 @given(st.sampled_from(IMPLEMENTED), st.randoms(use_true_random=False), st.sampled_from(sorted(OURS)))

@@ -216,9 +216,13 @@ class Bench:
 
     Attributes:
         profile: by what it probes them; None for a machine without probes.
+        guards_slots: whether the pages of slots are guarded.
+        slot: where the instruction was executed last; None if it was simulated.
+        hits: the handlers that were called.
     """
 
     profile: Profile | None = None
+    guards_slots: bool = False
     machine: Machine = attrs.field(init=False)
     kprobes: Kprobes | None = attrs.field(default=None, init=False)
     slot: int | None = attrs.field(default=None, init=False)
@@ -250,6 +254,8 @@ class Bench:
             GUARDED: {"gp": True},
         }
         for page in range(RAM, RAM + RAM_SIZE + 16 * PAGE_SIZE, PAGE_SIZE):  # slots are behind all RAM
+            if page >= RAM + RAM_SIZE:
+                bits[page] = {"gp": self.guards_slots}
             lower.map(page, page, **bits.get(page, {}))
             upper.map(UPPER + page - RAM, page, **bits.get(page, {}))
         for space, page in ((lower, UNMAPPED), (upper, UPPER_UNMAPPED)):
