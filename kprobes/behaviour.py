@@ -7,7 +7,7 @@ from enum import Enum, unique
 import attrs
 
 from kprobes.pt_regs import DAIF, I
-from kprobes.transitions import V4_8_TABLE, V5_10_TABLE, V7_2_TABLE, V15_TABLE, Table
+from kprobes.transitions import V4_8_TABLE, V5_10_TABLE, V7_2_TABLE, V15_TABLE, Event, Table
 
 
 @unique
@@ -16,6 +16,14 @@ class Execution(Enum):
 
     STEP = "by hardware single step: one word a slot"
     BRK = "by BRK #6 after the instruction: two words a slot"
+
+
+@unique
+class SlotEnd(Enum):
+    """What says that the address behind an instruction in a slot has been reached."""
+
+    CONTEXT = "a note of it, made when the slot is entered and taken away when its end is met (kprobe_ss_hit)"
+    STATE = "the state, and the slot of the current probe (v7.2)"
 
 
 @unique
@@ -55,9 +63,9 @@ class EngineRules:
         clears_debug_mask: whether PSTATE.D is cleared for the step of a hit within a hit, and set after it.
         warns_of_debug_mask: whether a first hit with PSTATE.D set, whose step cannot happen, is warned of.
         nests_masks: whether what was masked is kept with the hit that another one interrupts.
+        slot_end: how the end of a slot is told from other steps, or other BRKs.
         slot_fault: what is done about faults in the slot.
         checks_landing: whether an instruction is executed out of line only if PSTATE.BTYPE lets it be branched to.
-        fault_handlers: whether probes have them, and handlers' faults are counted.
         trampoline: how kretprobes work.
         jprobes: how jprobes work.
     """
@@ -68,9 +76,9 @@ class EngineRules:
     clears_debug_mask: bool = False
     warns_of_debug_mask: bool = False
     nests_masks: bool = False
+    slot_end: SlotEnd = SlotEnd.CONTEXT
     slot_fault: SlotFault = SlotFault.LEAVES_MASKS
     checks_landing: bool = False
-    fault_handlers: bool = True
     trampoline: Trampoline = Trampoline.ASSEMBLY
     jprobes: Jprobes = Jprobes.REMOVED
 
@@ -78,6 +86,19 @@ class EngineRules:
     def slot_words(self) -> int:
         """MAX_INSN_SIZE: instruction words in a slot."""
         return 1 if self.execution is Execution.STEP else 2
+
+    @property
+    def has_fault_handlers(self) -> bool:
+        """Whether probes have handlers of faults, and faults of handlers are counted (until v5.14, and v6.2)."""
+        return self._knows(Event.HANDLER_ABORT)
+
+    @property
+    def has_break_handlers(self) -> bool:
+        """Whether probes have handlers of a BRK that is no probe's, as jprobes need them (until v4.19)."""
+        return self._knows(Event.BREAK_HANDLED)
+
+    def _knows(self, wanted: Event) -> bool:
+        return any(event is wanted for _, event in self.transitions)
 
 
 V15_ENGINE = EngineRules(
@@ -95,8 +116,8 @@ V7_2_ENGINE = EngineRules(
     Execution.BRK,
     masks=DAIF,
     nests_masks=True,
+    slot_end=SlotEnd.STATE,
     slot_fault=SlotFault.RESTORES_MASKS,
-    fault_handlers=False,
     trampoline=Trampoline.BRK,
 )
 
@@ -107,10 +128,20 @@ STRICT_ENGINE = attrs.evolve(
     masks=DAIF,
     clears_debug_mask=False,
     nests_masks=True,
+    slot_end=SlotEnd.STATE,
     slot_fault=SlotFault.CONCEALS_SLOT,
     checks_landing=True,
 )
 """Ours: BRK ends a slot whatever PSTATE.D is, and nothing but time tells the slot from the probed address."""
+
+
+@unique
+class ExceptionTable(Enum):
+    """What is done about a probe on an instruction that has an entry in the exception table."""
+
+    ACCEPTED = "it is registered"
+    BLACKLISTED = "it is on the blacklist, which is looked at first (v4.8)"
+    REFUSED = "it is refused when the probe is prepared (arch_prepare_kprobe, since v5.1)"
 
 
 @attrs.frozen
@@ -118,26 +149,45 @@ class RegistrationRules:
     """What may be registered, besides what `decode` says of the instruction.
 
     Attributes:
-        sections: those of `layout.SECTIONS` that no probe may be in.
-        exception_table: whether an instruction with an entry in it is refused.
+        sections: those of `layout.SECTIONS` that are on the blacklist.
+        unprepared: those of `layout.SECTIONS` that are refused later, when a probe is prepared (arch_prepare_kprobe).
+        exception_table: what is done about instructions with an entry in it.
+        suffixes: whether a function is on the blacklist, too, if the one it is a clone of is: `f.isra.0` of `f`.
+        needs_symbol: whether there must be a symbol at or before the address.
+        cfi_preambles: whether what is named `__cfi_*` or `__pfx_*`, data before a function's entry, is accepted.
         return_probes_at_entry: whether a kretprobe must be at the start of a symbol.
         most_data: the bytes of an instance's own data a kretprobe may ask for; None for any number.
     """
 
     sections: frozenset[str]
-    exception_table: bool = True
+    unprepared: frozenset[str] = frozenset()
+    exception_table: ExceptionTable = ExceptionTable.REFUSED
+    suffixes: bool = True
+    needs_symbol: bool = False
+    cfi_preambles: bool = True
     return_probes_at_entry: bool = False
     most_data: int | None = None
 
 
-V15_REGISTRATION = RegistrationRules(frozenset({".kprobes.text", ".exception.text"}), exception_table=False)
+V15_REGISTRATION = RegistrationRules(
+    frozenset({".kprobes.text"}),
+    unprepared=frozenset({".exception.text", ".rodata"}),
+    exception_table=ExceptionTable.ACCEPTED,
+    suffixes=False,
+)
 
-V4_8_REGISTRATION = RegistrationRules(
-    V15_REGISTRATION.sections | {".entry.text", ".idmap.text", ".hyp.text", ".hyp.idmap.text"}
+V4_8_REGISTRATION = attrs.evolve(
+    V15_REGISTRATION,
+    sections=V15_REGISTRATION.sections | {".entry.text", ".idmap.text", ".hyp.text", ".hyp.idmap.text"},
+    exception_table=ExceptionTable.BLACKLISTED,
 )
 
 V5_10_REGISTRATION = RegistrationRules(V4_8_REGISTRATION.sections | {".irqentry.text", ".noinstr.text"})
 
 V7_2_REGISTRATION = RegistrationRules(
-    V5_10_REGISTRATION.sections - {".idmap.text"}, return_probes_at_entry=True, most_data=4096
+    V5_10_REGISTRATION.sections - {".idmap.text"},
+    needs_symbol=True,
+    cfi_preambles=False,
+    return_probes_at_entry=True,
+    most_data=4096,
 )

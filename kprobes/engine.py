@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kprobes.behaviour import EngineRules, Execution, SlotFault
+from kprobes.behaviour import EngineRules, Execution, SlotEnd, SlotFault
 from kprobes.control import ControlBlock
 from kprobes.errors import UnrecoverableReentry
 from kprobes.monitors import DebugMonitors
 from kprobes.probe import GuestFunction
 from kprobes.pt_regs import BTYPE, SS, D, PtRegs
 from kprobes.reports import Message, Moment, MomentReport, Report, TransitionReport, Watcher
-from kprobes.transitions import Action, Event, State, Status
+from kprobes.transitions import EXECUTING, Action, Event, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,9 +31,6 @@ BRK_KPROBE = 0xD420_0080
 """BRK #4: a probe, or the end of a jprobe's handler (BRK64_OPCODE_KPROBES)."""
 BRK_SLOT = 0xD420_00C0
 """BRK #6: the end of a slot (BRK64_OPCODE_KPROBES_SS)."""
-
-_EXECUTING = (State.HIT_SS, State.REENTER)
-"""The states in which the instruction of a probe may be executed in a slot."""
 
 
 class Engine:
@@ -86,8 +83,14 @@ class Engine:
             Action.COUNT_AND_ASK: self._count_and_ask,
             Action.EXECUTE_CURRENT: self._execute_current,
             Action.RETURN: self._return,
+            Action.WARN: self._warn,
             Action.REFUSE: self._refuse,
         }
+
+    @property
+    def is_in_slot(self) -> bool:
+        """Whether this CPU is executing an instruction in a slot, or is in an exception that came of that."""
+        return self.block.state in EXECUTING
 
     @property
     def block(self) -> ControlBlock:
@@ -105,16 +108,18 @@ class Engine:
             return self._fire(Event.PROBE_HIT, regs, probe)
         if self.host.read_word(regs.pc) != BRK_KPROBE:
             return self._fire(Event.BRK_GONE, regs)
+        return self._fire(Event.BREAK_HANDLED if self._is_break_handled(regs) else Event.FOREIGN_BRK, regs)
+
+    def _is_break_handled(self, regs: PtRegs) -> bool:
         current = self.block.current
-        if current is not None and current.break_handler is not None and current.break_handler(current, regs):
-            return self._fire(Event.BREAK_HANDLED, regs)
-        return self._fire(Event.FOREIGN_BRK, regs)
+        if current is None or current.break_handler is None or not self.rules.has_break_handlers:
+            return False
+        return bool(current.break_handler(current, regs))
 
     def step(self, frame: Frame) -> bool:
         """A software step exception from the kernel (kprobe_single_step_handler, single_step_handler)."""
-        regs, block = self._regs(frame), self.block
-        if block.step_pending and regs.pc == block.step_end:
-            block.step_pending = False
+        regs = self._regs(frame)
+        if self._meets_slot_end(regs.pc):
             self._note(Moment.STEP_TAKEN, regs)
             return self._fire(Event.SLOT_DONE, regs)
         if not self.monitors.is_stepping:
@@ -125,27 +130,38 @@ class Engine:
 
     def slot_breakpoint(self, frame: Frame) -> bool:
         """BRK #6 from the kernel (kprobe_breakpoint_ss_handler)."""
-        regs, block = self._regs(frame), self.block
-        if block.state not in _EXECUTING:
-            return False
-        assert block.current is not None
-        slot = block.current.execution.slot
-        if slot is None or regs.pc != slot + WORD:
+        regs = self._regs(frame)
+        if not self._meets_slot_end(regs.pc):
             return False
         self._note(Moment.SLOT_BRK_TAKEN, regs)
         return self._fire(Event.SLOT_DONE, regs)
 
+    def _meets_slot_end(self, pc: int) -> bool:
+        """Whether an address is the one behind the instruction in a slot (kprobe_ss_hit): for once, if it was noted."""
+        block = self.block
+        if self.rules.slot_end is SlotEnd.STATE:
+            return block.state in EXECUTING and pc == self._end_of_slot()
+        if not block.step_pending or pc != block.step_end:
+            return False
+        block.step_pending = False
+        return True
+
+    def _end_of_slot(self) -> int | None:
+        current = self.block.current
+        slot = None if current is None else current.execution.slot
+        return None if slot is None else slot + WORD
+
     def fault(self, frame: Frame) -> bool:
         """A page fault from the kernel (kprobe_fault_handler)."""
         regs, block = self._regs(frame), self.block
-        if block.state in _EXECUTING:
+        if block.state in EXECUTING:
             return self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
         return (block.state, Event.HANDLER_ABORT) in self.rules.transitions and self._fire(Event.HANDLER_ABORT, regs)
 
     def slot_exception(self, frame: Frame) -> bool:
         """Any synchronous exception from the kernel, for those who conceal the slot."""
         regs = self._regs(frame)
-        return self.block.state in _EXECUTING and self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
+        return self.block.state in EXECUTING and self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
 
     def _is_of_slot(self, regs: PtRegs) -> bool:
         """Whether a fault counts as one of the instruction that is executed."""
@@ -207,8 +223,11 @@ class Engine:
         assert slot is not None
         if self.rules.checks_landing:
             self._check_landing(regs, block.current)
+        if self.rules.slot_end is SlotEnd.CONTEXT:
+            block.step_pending, block.step_end = True, slot + WORD
+            self._note(Moment.CONTEXT_SET, regs)
         if self.rules.execution is Execution.STEP:
-            self._prepare_step(regs, slot)
+            self._prepare_step(regs)
         else:
             self._mask(regs)
         regs.pc = slot
@@ -224,11 +243,8 @@ class Engine:
             raise
         regs.set_bits(BTYPE, to=False)
 
-    def _prepare_step(self, regs: PtRegs, slot: int) -> None:
-        block = self.block
-        block.step_pending, block.step_end = True, slot + WORD
-        self._note(Moment.CONTEXT_SET, regs)
-        if block.status == Status.REENTER and self.rules.clears_debug_mask:
+    def _prepare_step(self, regs: PtRegs) -> None:
+        if self.block.status == Status.REENTER and self.rules.clears_debug_mask:
             regs.set_bits(D, to=False)
             self._note(Moment.DEBUG_UNMASKED, regs)
         elif regs.pstate & D and self.rules.warns_of_debug_mask:
@@ -266,16 +282,18 @@ class Engine:
 
     def _finish_slot(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
         """The instruction in the slot has been executed."""
-        self._unmask(regs)
-        if self.rules.execution is Execution.STEP:
-            self._end_step(regs)
+        self._leave_slot(regs)
         return self._fire(Event.DONE, regs)
 
     def _swallow(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
-        """A step ends where one was to end that a fault has ended before: `ss_pending` outlives the fault."""
-        self._unmask(regs)
-        self._end_step(regs)
+        """Somebody comes to where a slot was to end that a fault has left before: the note of it outlives the fault."""
+        self._leave_slot(regs)
         return True
+
+    def _leave_slot(self, regs: PtRegs) -> None:
+        self._unmask(regs)
+        if self.rules.execution is Execution.STEP:
+            self._end_step(regs)
 
     def _end_step(self, regs: PtRegs) -> None:
         self.monitors.disable_single_step()
@@ -371,8 +389,15 @@ class Engine:
     def _return(self, _regs: PtRegs, _probe: Kprobe | None) -> bool:
         return True
 
-    def _refuse(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
-        self.print(f"BRK at {self.host.locate(regs.pc)} is no probe's: it is left to the kernel")
+    def _warn(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
+        where, status = self.host.locate(regs.pc), self.block.status
+        self.print(f"a probe is hit at {where} in the unknown state {status}: it is hit for ever")
+        return True
+
+    def _refuse(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        where, status = self.host.locate(regs.pc), self.block.status
+        why = "is no probe's" if probe is None else f"is met in the unknown state {status}"
+        self.print(f"BRK at {where} {why}: it is left to the kernel")
         return False
 
     # --- handlers

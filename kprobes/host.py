@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -10,6 +10,8 @@ from kprobes.errors import KprobesError
 from kprobes.ports import Registers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kprobes.ports import Instruction
     from kprobes.rules import Defect
 
@@ -127,5 +129,5 @@ class Host(Protocol):
     def locate(self, address: int) -> str:
         """An address in hex, with the symbol it belongs to."""
 
-    def when_returned(self, action: Any) -> None:
-        """Have a function called when no exception is being handled any more."""
+    def when_returned(self, action: Callable[[], None], is_possible: Callable[[], bool]) -> None:
+        """Have a function called once no exception is being handled and it is possible; at once if that is so now."""

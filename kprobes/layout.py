@@ -29,6 +29,8 @@ class Layout:
         text: where code is (core_kernel_text).
         symbols: addresses by name.
         forbidden: the blacklist.
+        unprepared: what is not on the blacklist, and refused when a probe is prepared.
+        ftrace_sites: addresses of instructions that ftrace patches (`__mcount_loc`).
         exception_table: by the address of an instruction that may fault, where to go on then (`__ex_table`).
         jump_labels, bugs: addresses of code that is patched, or is a BUG (`__jump_table`, `__bug_table`).
     """
@@ -36,6 +38,8 @@ class Layout:
     text: tuple[range, ...]
     symbols: Mapping[str, int]
     forbidden: tuple[Forbidden, ...] = ()
+    unprepared: tuple[Forbidden, ...] = ()
+    ftrace_sites: frozenset[int] = frozenset()
     exception_table: Mapping[int, int] = attrs.field(factory=dict)
     jump_labels: frozenset[int] = frozenset()
     bugs: frozenset[int] = frozenset()
@@ -45,8 +49,21 @@ class Layout:
         return any(address in part for part in self.text)
 
     def why_forbidden(self, address: int) -> str | None:
-        """Why no probe may be at an address (within_kprobe_blacklist); None if one may."""
+        """Why an address is on the blacklist (within_kprobe_blacklist); None if it is not."""
         return next((item.why for item in self.forbidden if address in item.addresses), None)
+
+    def why_unprepared(self, address: int) -> str | None:
+        """Why no probe can be prepared at an address, be it on the blacklist or not; None if one can."""
+        return next((item.why for item in self.unprepared if address in item.addresses), None)
+
+    def symbol(self, address: int) -> str | None:
+        """The nearest symbol that is not after an address of the text, and in the same part of it; None if none is."""
+        part = next((part for part in self.text if address in part), range(0))
+        before = [(place, name) for name, place in self.symbols.items() if place in part and place <= address]
+        if not before:
+            return None
+        nearest = max(place for place, _ in before)
+        return next(name for place, name in before if place == nearest)
 
 
 SECTIONS: Mapping[str, str] = {
@@ -58,5 +75,6 @@ SECTIONS: Mapping[str, str] = {
     ".hyp.text": "code of EL2",
     ".hyp.idmap.text": "code of EL2 that runs while the MMU is switched",
     ".noinstr.text": "code that must not be instrumented (noinstr)",
+    ".rodata": "constants",
 }
 """Sections that must not be probed, and what is in them."""

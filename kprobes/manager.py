@@ -65,6 +65,9 @@ class Kprobes:
     ) -> None:
         """Begin to deal with the BRKs of probes on `machine`, whose programs have been loaded.
 
+        Raises:
+            RegistrationError: there is no room for a page behind the machine's RAM.
+
         Args:
             machine: the machine.
             profile: the kernel to be followed.
@@ -75,7 +78,7 @@ class Kprobes:
         """
         self.machine = machine
         self.profile = profile
-        layout = layout_of(machine, profile.registration.sections)
+        layout = layout_of(machine, profile.registration.sections, profile.registration.unprepared)
         self._layout = layout
         self._host = host = MachineHost(machine, layout.exception_table)
         self.engine = Engine(host, profile.engine, profile.decode.defects, self._lookup, machine.resolve)
@@ -86,7 +89,8 @@ class Kprobes:
             host, self.engine, self.slots, layout, lambda: Analysis(text, profile.decode), profile.registration
         )
         runtime = allocate()
-        assert runtime is not None
+        if runtime is None:
+            raise RegistrationError(Errno.ENOMEM, "there is no room behind RAM for what kprobes needs: have less RAM")
         self._trampoline = runtime + 2 * WORD
         host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
         trampoline = trampoline_source(profile.engine.trampoline, UPCALL)

@@ -103,6 +103,10 @@ class Kprobe:
         """Whether its code is no more (kprobe_gone)."""
         return bool(self.flags & ProbeFlag.GONE)
 
+    def kill(self) -> None:
+        """Its code is no more (kill_kprobe)."""
+        self.flags |= ProbeFlag.GONE
+
     def count_missed(self) -> None:
         """kprobes_inc_nmissed_count."""
         self.nmissed += 1

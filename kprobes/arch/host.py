@@ -11,6 +11,7 @@ from aarch64.access import Access, load, store
 from aarch64.assembler import assemble_source
 from aarch64.exceptions import ArchException, Fault
 from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook, SynchronousHook
+from aarch64.machine import MachineError
 from aarch64.memory import PAGE_SIZE
 from aarch64.translation.permissions import Right
 from kprobes.arch.code import A64Instruction, check_landing, simulate
@@ -47,7 +48,7 @@ class MachineHost:
         self._cpu = machine.cpu
         self._exception_table = exception_table
         self._handling = 0
-        self._waiting: list[Callable[[], None]] = []
+        self._waiting: list[tuple[Callable[[], None], Callable[[], bool]]] = []
 
     @property
     def cpu(self) -> int:
@@ -174,12 +175,20 @@ class MachineHost:
         """An address in hex, with the symbol it belongs to."""
         return self._machine.locate(address)
 
-    def when_returned(self, action: Callable[[], None]) -> None:
-        """Call a function when no exception is being handled any more; at once if none is."""
+    def when_returned(self, action: Callable[[], None], is_possible: Callable[[], bool]) -> None:
+        """Call a function once no exception is being handled and it is possible; at once if that is so now."""
+        self._waiting.append((action, is_possible))
+        self._do_what_waits()
+
+    def _do_what_waits(self) -> None:
         if self._handling:
-            self._waiting.append(action)
-        else:
-            action()
+            return
+        waiting, self._waiting = self._waiting, []
+        for action, is_possible in waiting:
+            if is_possible():
+                action()
+            else:
+                self._waiting.append((action, is_possible))
 
     @contextmanager
     def handling(self) -> Iterator[None]:
@@ -189,10 +198,7 @@ class MachineHost:
             yield
         finally:
             self._handling -= 1
-        if not self._handling:
-            waiting, self._waiting = self._waiting, []
-            for action in waiting:
-                action()
+        self._do_what_waits()
 
 
 def _packed(frame: Frame) -> bytes:
@@ -297,5 +303,12 @@ class KernelHooks:
 
 
 def page_allocator(machine: Machine) -> Callable[[], int | None]:
-    """What gives pages behind all RAM that the guest knows of, and so outside of its text."""
-    return lambda: machine.add_ram(PAGE_SIZE, "slots of kprobes")
+    """What gives pages behind all RAM that the guest knows of, and so outside of its text; None if there is no room."""
+
+    def allocate() -> int | None:
+        try:
+            return machine.add_ram(PAGE_SIZE, "slots of kprobes")
+        except MachineError:
+            return None
+
+    return allocate
