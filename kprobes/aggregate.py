@@ -99,7 +99,7 @@ class Manager(Kprobe):
         child = self.engine.block.child
         if child is None or child.fault_handler is None:
             return 0
-        return self.engine.run_handler(child.fault_handler, child, regs)
+        return self.engine.run_handler(child.fault_handler, child, regs, regs.frame.esr)
 
     def run_break_handler(self, _manager: Kprobe, regs: PtRegs) -> object:
         """aggr_break_handler: that of the child whose pre-handler has set the PC."""

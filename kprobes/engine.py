@@ -361,7 +361,7 @@ class Engine:
         current = self.block.current
         assert current is not None
         current.count_missed()
-        if current.fault_handler is not None and self.run_handler(current.fault_handler, current, regs):
+        if current.fault_handler is not None and self.run_handler(current.fault_handler, current, regs, regs.frame.esr):
             return True
         fixup = self.host.fixup(regs.pc)
         if fixup is None:

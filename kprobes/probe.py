@@ -19,7 +19,8 @@ class GuestFunction:
     """A handler that is a function of the guest: its symbol, or its address.
 
     It is called with the probed address in X0 and the address of a `struct pt_regs` in X1, which it may change, at the
-    level and with the masks of the exception; what it returns in W0 counts as from a Python handler.
+    level and with the masks of the exception; what it returns in W0 counts as from a Python handler. X2 is 0 for a
+    post-handler (its flags), and the syndrome, ESR_EL1, for a fault handler.
     """
 
     target: str | int

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aarch64.features import DEFAULT_FEATURES, Feature
-from aarch64.image import Image, Segment
+from aarch64.image import Image, Segment, Symbol, SymbolTable
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import disassemble
 from aarch64.machine import Machine
@@ -233,7 +233,8 @@ class Bench:
             features=DEFAULT_FEATURES | {Feature.FPAC}, el=1, max_el=2, ram=RAM_SIZE, exact=True
         )
         nops = (0xD503_201F).to_bytes(4, "little")
-        machine.load(Image(tuple(Segment(place, nops) for place in (CODE, GUARDED)), CODE))
+        symbols = SymbolTable([Symbol("plain", CODE), Symbol("guarded", GUARDED)])
+        machine.load(Image(tuple(Segment(place, nops) for place in (CODE, GUARDED)), CODE, symbols))
         machine.place(DATA, bytes(range(256)) * (8 * PAGE_SIZE // 256), "data")
         self._map()
         machine.cpu.sysregs["VBAR_EL1"] = machine.cpu.sysregs["VBAR_EL2"] = VECTORS
