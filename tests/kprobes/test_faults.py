@@ -8,24 +8,11 @@ user space; alignment faults and external aborts never do.
 import attrs
 import pytest
 
-from aarch64.assembler import assemble_source
-from aarch64.machine import Machine
-from aarch64.memory import PAGE_SIZE
-from kprobes import PROFILES, GuestFunction, Kprobe, Kprobes
+from kprobes import PROFILES, GuestFunction, Kprobe
 from kprobes.arch.host import is_page_fault
 from kprobes.pt_regs import DAIF, A, F, I
-from kprobes.reports import TransitionReport
-from tests.translation.paging import Space
+from tests.kprobes.faulting import DATA, DISTANT_PAGE, FRAME, KERNEL_PAGE, USER_PAGE, VALUE, Guest
 
-RAM, RAM_SIZE = 0x4000_0000, 1 << 20
-CODE, DATA, STACK, TABLES = RAM, RAM + 0x1_0000, RAM + 0x2_0000, RAM + 0x4_0000
-FRAME = RAM + 0x3_0000
-"""The page that the addresses below lead to, once they are mapped."""
-UPPER = 0xFFFF_0000_0000_0000
-DISTANT_PAGE = 1 << 40 | 0x1000
-"""An address of user space that shares no table with RAM."""
-KERNEL_PAGE, USER_PAGE = UPPER + 0x1_2345_6000, 0x1_2345_6000
-VALUE = 0x1122_3344_5566_7788
 SCTLR_A = 1 << 1
 
 GUEST = f"""
@@ -51,7 +38,9 @@ unmended:
 _start: adr     x0, vectors
         msr     vbar_el1, x0
         msr     daifclr, #8
-        blr     x20
+        cbnz    x20, 1f                 // what the test wants called
+        adr     x20, function
+1:      blr     x20
         mrs     x14, daif
 done:   b       .
 
@@ -101,66 +90,6 @@ WITH_TABLE = (
 )
 
 
-class Guest:
-    """A machine with the MMU on, about to run GUEST, in which page faults can be arranged."""
-
-    def __init__(self, profile, source=GUEST, **options):
-        self.machine = machine = Machine(el=1, ram=RAM_SIZE, **options)
-        machine.load(assemble_source(source, base=CODE))
-        cpu = self.cpu = machine.cpu
-        frames = iter(range(TABLES, RAM + RAM_SIZE, PAGE_SIZE))
-        self.lower, self.upper = (Space(cpu, frames, input_size=48, is_upper=upper) for upper in (False, True))
-        for page in range(RAM, RAM + RAM_SIZE + 8 * PAGE_SIZE, PAGE_SIZE):
-            self.lower.map(page, page)
-        machine.memory.write_bytes(FRAME, VALUE.to_bytes(8, "little") * 512)
-        self.upper.use()
-        self.lower.use()
-        cpu.sp = STACK
-        cpu.gpr[20] = machine.resolve("function")
-        self.kprobes = Kprobes(machine, profile)
-        self.rows = []
-        self.kprobes.engine.watchers.append(self._note)
-
-    def _note(self, report):
-        if isinstance(report, TransitionReport):
-            self.rows.append(report.transition.row)
-
-    def break_mapping(self, address, level=3, *, fixable=True, **bits):
-        """Map a page, and take that back at a level, or have it be of another kind; the guest's handler can mend it."""
-        space = self.upper if address >= UPPER else self.lower
-        space.map(address, FRAME)
-        entry = space.descriptor_address(address, level)
-        self.cpu.gpr[28] = space.read(entry)
-        self.cpu.gpr[27] = entry if fixable else 0
-        if bits:
-            space.map(address, FRAME, **bits)
-        else:
-            space.write(entry, 0)
-        self.cpu.gpr[1] = address
-
-    def probe(self, symbol="load", **handlers):
-        """A probe that counts the calls of its handlers in `calls`."""
-        calls = []
-        probe = Kprobe(
-            symbol,
-            pre_handler=handlers.get("pre", lambda _probe, _regs: calls.append("pre")),
-            post_handler=handlers.get("post", lambda _probe, _regs: calls.append("post")),
-            fault_handler=handlers.get("fault"),
-        )
-        self.kprobes.register(probe)
-        return probe, calls
-
-    def run(self, until="done"):
-        stop = self.machine.run(max_cycles=2000, until=until)
-        assert self.cpu.pc == self.machine.resolve(until), stop
-        return self
-
-    @property
-    def told(self):
-        """ELR, SPSR, ESR and FAR that the guest's handler saw last."""
-        return self.cpu.gpr[9:13]
-
-
 LEAKS = {"v15": I, "v4.8": I, "v5.10": DAIF, "v7.2": 0, "strict": 0}
 """What a fault in the slot leaves masked (until v5.12)."""
 AIF = A | I | F
@@ -182,7 +111,7 @@ def page_faults():
 @pytest.mark.parametrize(("address", "level", "bits"), page_faults())
 def test_a_page_on_demand(name, address, level, bits):
     """The fault is told of the probed address, the page is mapped, and all happens again: pre twice, post once."""
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(address, level, **bits)
     probe, calls = guest.probe()
     guest.run()
@@ -199,7 +128,7 @@ def test_a_page_on_demand(name, address, level, bits):
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_page_that_is_read_only(name):
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(USER_PAGE, read_only=True)
     guest.cpu.gpr[20] = guest.machine.resolve("storing")
     probe, calls = guest.probe("store")
@@ -214,7 +143,7 @@ def test_a_page_that_is_read_only(name):
 @pytest.mark.parametrize("name", PROFILES)
 def test_masks_after_a_page_on_demand(name):
     """Named defect slot-masks: what was masked for the slot is taken for the probed code's own at the retry."""
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.cpu.pstate.daif = 0
     guest.break_mapping(USER_PAGE)
     guest.probe()
@@ -228,7 +157,7 @@ def test_a_literal_on_demand(name):
 
     (In Linux it is the simulation that faults, in the middle of the kernel: there is no going back to what it was for.)
     """
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(DATA)
     guest.cpu.gpr[20] = guest.machine.resolve("near")
     probe, calls = guest.probe("literal")
@@ -246,7 +175,7 @@ def test_a_literal_on_demand(name):
 
 @pytest.mark.parametrize("name", PROFILES)
 def test_a_fault_that_nobody_mends_is_told_of_the_probed_address(name):
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(KERNEL_PAGE, fixable=False)
     probe, calls = guest.probe()
     guest.run(until="unmended")
@@ -262,7 +191,7 @@ def test_a_fault_that_nobody_mends_is_told_of_the_probed_address(name):
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_a_fault_of_an_upper_level_on_an_address_of_the_kernel(name, level):
     """It does not get to kprobes (do_translation_fault): the kernel is told of the slot. Ours conceals that, too."""
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(KERNEL_PAGE, level)
     probe, calls = guest.probe()
     guest.run()
@@ -280,7 +209,7 @@ def test_a_fault_of_an_upper_level_on_an_address_of_the_kernel(name, level):
     ids=["alignment", "external abort"],
 )
 def test_an_abort_that_is_not_kprobes_business(name, address, sctlr, status):
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.lower.map(0x1000_0000, 0x1000_0000)  # nothing answers there
     guest.lower.set(SCTLR_EL1=guest.cpu.sysregs["SCTLR_EL1"] | sctlr)
     guest.cpu.gpr[1] = address
@@ -297,7 +226,7 @@ def test_an_abort_that_is_not_kprobes_business(name, address, sctlr, status):
 
 def nested(name, *, fixable=True):
     """A pre-handler calls a function whose own probe's instruction faults in the slot; and what was seen there."""
-    guest = Guest(PROFILES[name])
+    guest = Guest(PROFILES[name], GUEST)
     guest.break_mapping(USER_PAGE, fixable=fixable)
     inner, inner_calls = guest.probe("helper")
     seen = {}
