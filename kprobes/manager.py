@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
 from kprobes.arch.text import MachineText, layout_of
-from kprobes.behaviour import Execution, Trampoline
+from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
@@ -118,6 +118,8 @@ class Kprobes:
         if rules.trampoline is Trampoline.BRK:
             hooks.on_break(_KRETPROBE, self._return_breakpoint)
         hooks.on_page_fault(self.engine.fault)
+        if rules.slot_fault is SlotFault.CONCEALS_SLOT:
+            hooks.on_synchronous(self.engine.slot_exception)
 
     def _lookup(self, address: int) -> Kprobe | None:
         return self.registry.lookup(address)
