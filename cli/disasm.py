@@ -12,8 +12,9 @@ from aarch64.isa import table
 from aarch64.isa.definition import Trait
 from aarch64.loader import DEFAULT_BASE, load_program
 from cli import console
-from cli.console import InputError, Span, Style
-from cli.numbers import parse_address, parse_word
+from cli.console import Span, Style
+from cli.numbers import parse_address
+from cli.words import read_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _WORD_SIZE = 4
 _TARGET = re.compile(r"0x[0-9a-f]+$")
-_SHOWN = 60
 
 
 @attrs.frozen
@@ -84,22 +84,11 @@ def disasm(file: str | None, words: str | None, base: int, as_json: bool) -> Non
 
 
 def _disassemble_words(file: str, *, as_json: bool) -> None:
-    texts = ((word, table.disassemble(word)) for word in _read_words(file))
+    texts = ((word, table.disassemble(word)) for word in read_words(file))
     if as_json:
         console.write_json([{"word": f"{word:#010x}", "text": text} for word, text in texts])
     else:
         console.write(text for _, text in texts)
-
-
-def _read_words(file: str) -> Iterator[int]:
-    name = "<stdin>" if file == "-" else file
-    with console.blaming(name), click.open_file(file, encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, start=1):
-            word = parse_word(line.strip())
-            if word is None:
-                shown = line.strip()[:_SHOWN]
-                raise InputError(f"{name}:{number}: {shown!r} is not a word: expected 1 to 8 hexadecimal digits")
-            yield word
 
 
 # --- programs

@@ -61,7 +61,8 @@ class Refusal:
     def told(self, name: Callable[[int], str] = hex) -> str:
         """All of it in one sentence, with addresses as `name` shows them."""
         what = f" ({self.text})" if self.text else ""
-        sides = [f"{name(place)} {side}" for place, side in ((self.before, "before"), (self.after, "after")) if place]
+        around = ((self.before, "before"), (self.after, "after"))
+        sides = [f"{name(place)} {side}" for place, side in around if place is not None]
         nearest = f"the nearest that can: {', '.join(sides)}" if sides else "nothing near it can"
         rule = self.judgement.rule
         return f"{name(self.address)}{what} cannot be probed: {self.judgement.reason} [{rule.source}]; {nearest}"

@@ -29,7 +29,7 @@ _CLAUSES = (
     _clause(
         Verdict.REJECT, Effect.RAISES,
         "exception",
-        "it generates an exception, which would save the wrong address, or returns from one that is not the probe's",
+        "it generates an exception, which would tell the wrong address, or returns from one that is not the probe's",
         "Exception generation and return",
     ),
     _clause(
