@@ -13,7 +13,7 @@ import attrs
 import click
 
 from aarch64.errors import AArch64Error
-from cli import console, report
+from cli import console, probe_bench, report
 from cli.console import InputError, Span, Style, heading
 from cli.engines import ENGINES, Engine, Run, Sample, UnavailableError, WrongResultError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, Workload
@@ -77,6 +77,8 @@ def bench(
       bytecode    an interpreter: a jump table, BR
       chase       pointers followed around a linked list
       patching    a loop that rewrites its own code
+      probes      what kprobes cost, in a table of its own: cycles, exceptions and
+                  time that a hit adds, and a loop hit once in 4,000 instructions
 
     The first five are the kernels. What is promised is of the geometric mean over them, or over those that are loops:
     all but fibonacci.
@@ -99,12 +101,15 @@ def bench(
     most.
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     workloads = _named(names)
+    with_probes = not names or probe_bench.SECTION in names
     engines, notes = _available(with_peers=not no_peers)
     results = Results(instructions, rounds, engines, notes)
     interruption = None
     try:
         for workload in workloads:
             results.measure(workload, _progress)
+        if with_probes:
+            results.probes = probe_bench.measure(rounds, _progress)
     except KeyboardInterrupt as error:
         interruption = error
     _progress("")
@@ -121,9 +126,10 @@ def bench(
 
 
 def _named(names: Sequence[str]) -> list[Workload]:
-    unknown = [name for name in names if name not in WORKLOADS]
+    known = [*WORKLOADS, probe_bench.SECTION]
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise InputError(f"no workload {unknown[0]!r}: there are {', '.join(WORKLOADS)}")
+        raise InputError(f"no workload {unknown[0]!r}: there are {', '.join(known)}")
     return [workload for name, workload in WORKLOADS.items() if not names or name in names]
 
 
@@ -247,6 +253,7 @@ class Results:
     engines: list[Engine]
     notes: list[str]
     rows: list[Row] = attrs.field(factory=list)
+    probes: list[probe_bench.Cost] = attrs.field(factory=list)
     faults: list[str] = attrs.field(factory=list)
 
     def measure(self, workload: Workload, progress: Callable[[str], None]) -> None:
@@ -293,6 +300,7 @@ class Results:
             "columns": {engine.name: engine.about for engine in self.engines},
             "notes": self.notes,
             "workloads": [_row_as_json(row) for row in self.rows],
+            "probes": [cost.as_json() for cost in self.probes],
             "promises": [promise.as_json(self.rows) for promise in PROMISES],
             "wrong_results": self.faults,
         }
@@ -402,6 +410,8 @@ def _page(results: Results) -> Iterator[console.Line]:
         )
         yield ""
         yield from _promises(rows)
+    if results.probes:
+        yield from _probes(results.probes, is_first=not rows)
     for note in results.notes:
         for line in report.fitted(note, sys.stdout):
             yield [Span(line, Style.NOTE)]
@@ -450,3 +460,24 @@ def _promises(rows: Sequence[Row]) -> Iterator[console.Line]:
         value, over = promise.measured(rows)
         partial = f"  {len(over)} of {len(promise.workloads)}" if 0 < len(over) < len(promise.workloads) else ""
         yield [f"{promise.name:<{width}}  {_number(value):>8}  {f'>= {promise.least:g}':>8}", Span(partial, Style.NOTE)]
+
+
+def _probes(costs: Sequence[probe_bench.Cost], *, is_first: bool) -> Iterator[console.Line]:
+    """What probes cost."""
+    if not is_first:
+        yield ""
+    yield [heading("What a hit of a probe costs, and a loop hit once in 4,000 instructions")]
+    yield from _table(
+        [("cycles", "a hit"), ("exceptions", "a hit"), ("microseconds", "a hit"), ("loop", "M/s"), ("probed", "M/s")],
+        [
+            [
+                cost.method.name,
+                f"{cost.cycles:g}",
+                f"{cost.exceptions:g}",
+                f"{cost.seconds * 1e6:.0f}",
+                _number(cost.unprobed / 1e6),
+                _number(cost.probed / 1e6),
+            ]
+            for cost in costs
+        ],
+    )

@@ -13,7 +13,7 @@ from cli import console
 from cli.console import InputError, Span, Style, blaming, heading
 from cli.words import read_words
 from kprobes.analysis import Analysis, verdict
-from kprobes.arch import A64Instruction, ImageText
+from kprobes.arch.code import A64Instruction, ImageText
 from kprobes.rules import Verdict
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from cli import bench
 from cli.engines import ENGINES, UnavailableError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, twins
 from cli.main import main
+from cli.probe_bench import METHODS
 
 OURS = [name for name, engine in ENGINES.items() if not engine.package]
 SIZES = (1, 2, 3, 4, 7, 8, 9, 16, 17)
@@ -101,6 +102,18 @@ def test_every_workload_has_its_row_in_both_tables():
         assert rows == list(WORKLOADS)
     for promise in bench.PROMISES:
         assert promise.name in output
+    probes = lines.index("What a hit of a probe costs, and a loop hit once in 4,000 instructions")
+    assert [method.name for method in METHODS] == [line.split()[0] for line in lines[probes + 3 : probes + 6]]
+
+
+def test_what_probes_cost():
+    status, output, errors = quick("probes", "--json", "--no-peers")
+    assert (status, errors) == (0, "")
+    results = json.loads(output)
+    assert results["workloads"] == []
+    costs = {cost["method"]: (cost["cycles"], cost["exceptions"]) for cost in results["probes"]}
+    assert costs == {"step": (2, 2), "BRK": (2, 2), "simulate": (0, 1)}
+    assert all(min(cost["unprobed"], cost["probed"]) > 0 for cost in results["probes"])
 
 
 def test_json():
@@ -160,7 +173,7 @@ def test_the_median_counts():
 def test_unknown_workload():
     status, output, errors = a64("bench", "lcg", "seive")
     assert (status, output) == (2, "")
-    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}\n"
+    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}, probes\n"
 
 
 @pytest.mark.parametrize("option", [("--rounds", "0"), ("--rounds", "x"), ("--instructions", "-1")])

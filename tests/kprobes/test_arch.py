@@ -4,7 +4,7 @@ import pytest
 
 from aarch64.image import Image, Segment, Symbol, SymbolTable
 from aarch64.isa.definition import Trait
-from kprobes.arch import A64Instruction, ImageText
+from kprobes.arch.code import A64Instruction, ImageText
 from kprobes.ports import Effect
 from tests.kprobes.texts import BASE, instruction_of, place, text_of
 

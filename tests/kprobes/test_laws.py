@@ -11,7 +11,7 @@ from aarch64.isa.definition import Definition, Trait
 from aarch64.isa.table import DECODER, assemble, decode
 from kprobes import linux_rules
 from kprobes.analysis import verdict
-from kprobes.arch import A64Instruction
+from kprobes.arch.code import A64Instruction
 from kprobes.profiles import PROFILES, STRICT, V4_8, V5_10, V7_2, V15
 from kprobes.rules import Verdict, Words
 from kprobes.strict_rules import STRICT_RULES

@@ -14,7 +14,7 @@ from aarch64.isa.definition import Trait
 from aarch64.memory import PAGE_SHIFT
 from aarch64.pstate import BranchType, PState
 from kprobes.analysis import verdict
-from kprobes.arch import A64Instruction, simulate
+from kprobes.arch.code import A64Instruction, simulate
 from kprobes.profiles import PROFILES
 from kprobes.rules import Defect, Verdict
 from tests.isa.running import execute

@@ -2,7 +2,7 @@
 
 from aarch64.assembler import assemble_source
 from aarch64.isa.table import assemble
-from kprobes.arch import A64Instruction, ImageText
+from kprobes.arch.code import A64Instruction, ImageText
 
 BASE = 0x4000_0000
 
