@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
-from kprobes.arch.text import MachineText, layout_of
+from kprobes.arch.text import MachineText, layout_of, symbolic
 from kprobes.behaviour import Execution, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
@@ -20,19 +20,18 @@ from kprobes.jprobes import Jprobe, JprobeKeeper
 from kprobes.probe import Kprobe
 from kprobes.profiles import V15
 from kprobes.pt_regs import PtRegs
-from kprobes.registry import Registry
-from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.registry import Listed, Registry
+from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aarch64.machine import Machine
     from kprobes.host import Frame
     from kprobes.layout import Forbidden
     from kprobes.patching import Patch
     from kprobes.profiles import Profile
-    from kprobes.registry import Listed
     from kprobes.stacks import Stack
 
 AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
@@ -52,6 +51,7 @@ class Kprobes:
         registry: which probes there are.
         slots: where instructions are executed out of line.
         kretprobes, jprobes: what those are made of.
+        trampoline: the addresses of the code that functions with a kretprobe return to.
     """
 
     def __init__(
@@ -87,14 +87,13 @@ class Kprobes:
         )
         runtime = allocate()
         assert runtime is not None
-        self._trampoline = runtime + 2 * WORD
         host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
-        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
-        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
+        start = runtime + 2 * WORD
+        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), start)
+        host.write_text(start, *trampoline)
+        self.trampoline = range(start, start + WORD * len(trampoline))
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
-        self.kretprobes = KretprobeKeeper(
-            self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
-        )
+        self.kretprobes = KretprobeKeeper(self.registry, self.engine, layout, profile.registration, start, current_task)
         self._hooks = KernelHooks(machine, host)
         self._add_hooks()
         if unlock:
@@ -188,7 +187,10 @@ class Kprobes:
 
     def listed(self) -> list[Listed]:
         """The probes, as /sys/kernel/debug/kprobes/list has them."""
-        return [self.registry.listed(self._kind(probe), probe) for probe in self.registry]
+        return [
+            Listed(probe.at, self._kind(probe), symbolic(self.machine, probe.at, sized=False), probe.flags)
+            for probe in self.registry
+        ]
 
     def _kind(self, probe: Kprobe) -> str:
         if probe in self.jprobes:
@@ -201,6 +203,19 @@ class Kprobes:
         return self._layout.forbidden
 
     @property
+    def symbols(self) -> Mapping[str, int]:
+        """The addresses of the programs' symbols."""
+        return self._layout.symbols
+
+    def count_symbols(self, name: str) -> int:
+        """How many symbols have a name: a spec can be about one only."""
+        return sum(image.symbols.count(name) for image in self.machine.images)
+
+    def name(self, address: int) -> str:
+        """An address as `symbol+0x10/0x40`, as kallsyms has it."""
+        return symbolic(self.machine, address)
+
+    @property
     def patches(self) -> Sequence[Patch]:
         """What was written into the text, in order."""
         return self.registry.patches
@@ -211,7 +226,7 @@ class Kprobes:
         regs = PtRegs(frame, self._host)
         if self.jprobes.run_entry(regs):
             return True
-        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
+        if regs.pc not in self.trampoline:
             return False
         stored = StoredFrame.at(self._host, regs.x[0])
         address = self.kretprobes.returns(PtRegs(stored, self._host))
@@ -223,7 +238,7 @@ class Kprobes:
     def _return_breakpoint(self, frame: Frame) -> bool:
         """kretprobe_brk_handler."""
         regs = PtRegs(frame, self._host)
-        if regs.pc != self._trampoline:
+        if regs.pc != self.trampoline.start:
             return False
         regs.pc = self.kretprobes.returns(regs)
         return True

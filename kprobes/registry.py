@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @attrs.frozen
 class Listed:
-    """A line of /sys/kernel/debug/kprobes/list."""
+    """A line of /sys/kernel/debug/kprobes/list: `kind` is k, r or j, `where` the symbol and the offset."""
 
     address: int
     kind: str
@@ -90,10 +90,6 @@ class Registry:
         if found is probe or (isinstance(found, Manager) and probe in found.children):
             return found
         return None
-
-    def listed(self, kind: str, probe: Kprobe) -> Listed:
-        """How a probe is listed; `kind` is k, r or j."""
-        return Listed(probe.at, kind, self._host.locate(probe.at), probe.flags)
 
     # --- registering
 
