@@ -53,24 +53,24 @@ class ProbeOptions:
     unmask_debug: bool
 
 
-def prepare(machine: Machine, options: ProbeOptions) -> Kprobes:
+def prepare(machine: Machine, profile: Profile, *, unmask_debug: bool) -> Kprobes:
     """Kprobes on a machine that is about to start, with debug exceptions unmasked if they are to be."""
-    if options.unmask_debug:
+    if unmask_debug:
         machine.cpu.pstate.daif &= ~_DEBUG_MASK
         machine.cpu.context_changed()
-    return Kprobes(machine, options.profile)
+    return Kprobes(machine, profile)
 
 
 def show_list(machine: Machine, options: ProbeOptions) -> None:
     """The probes, as /sys/kernel/debug/kprobes/list has them."""
-    kprobes = prepare(machine, options)
+    kprobes = Kprobes(machine, options.profile)
     define(Tracer(kprobes, lambda _hit: None), read_specs(options.specs))
     console.write(str(item) for item in kprobes.listed())
 
 
 def show_blacklist(machine: Machine, options: ProbeOptions) -> None:
     """The addresses that no probe may be at and why, as /sys/kernel/debug/kprobes/blacklist has them."""
-    ranges = sorted(prepare(machine, options).blacklist, key=lambda item: item.addresses.start)
+    ranges = sorted(Kprobes(machine, options.profile).blacklist, key=lambda item: item.addresses.start)
     console.write(str(item) for item in ranges)
 
 
@@ -112,7 +112,7 @@ class Session:
         self._machine = machine
         self._host = host
         self._options = options
-        self._kprobes = prepare(machine, options)
+        self._kprobes = prepare(machine, options.profile, unmask_debug=options.unmask_debug)
         self._hits: list[Hit] = []
         self._messages: Counter[str] = Counter()
         self._costs = CostMeter()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
+from aarch64.devices.console import Console
 from aarch64.machine import RETURN_ADDRESS, MachineError
 from aarch64.stop import StopReason
 from cli import console, report
@@ -53,11 +54,16 @@ class RunOptions:
         return None if self.call is None else RETURN_ADDRESS
 
     @contextmanager
-    def started(self, machine_options: MachineOptions) -> Iterator[tuple[Machine, HostConsole]]:
-        """The machine with the program, about to do as asked, on the host's standard streams."""
+    def started(
+        self, machine_options: MachineOptions, *, is_heard: bool = True
+    ) -> Iterator[tuple[Machine, HostConsole]]:
+        """The machine with the program, about to do as asked, on the host's standard streams.
+
+        What it prints is not shown unless `is_heard`.
+        """
         host = HostConsole()
         with machine_options.machine(
-            console=host.console,
+            console=host.console if is_heard else Console(lambda _data: None, host.console.source),
             semihosting_root=self.semihosting_root,
             arguments=self.arguments if self.call is None else (),
         ) as machine:
