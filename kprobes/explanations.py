@@ -164,12 +164,26 @@ def _executed(given: Circumstances) -> str:
 
 
 def _executed_source(given: Circumstances) -> str:
-    return "Behavior in the active-not-pending state" if given.steps else "arch_prepare_ss_slot"
+    if not given.steps:
+        return "arch_prepare_ss_slot"
+    is_active = given.strip.mdscr_ss and not given.strip.d
+    return "Behavior in the active-not-pending state" if is_active else "The software step state machine"
+
+
+def _other_exception(given: Circumstances) -> str:
+    text = (
+        "This is no exception of the probe's: kprobes are asked about faults, then the program's own handler gets it."
+    )
+    if given.steps and given.strip.r_ss:
+        return f"{text} That SS of the saved PSTATE is 1 tells that the instruction was not completed."
+    return text
 
 
 def _returned(given: Circumstances) -> str:
     if given.nested:
         return "The handler of the other hit goes on, masked as it was."
+    if given.what:
+        return f"The program goes on, but with {given.what} still set for the slot: the fault has left it so."
     return "The program goes on, as if there had been no probe."
 
 
@@ -188,10 +202,7 @@ _BETWEEN: dict[Between, tuple[_Text, _Text]] = {
         ),
         "reenter_kprobe",
     ),
-    Between.OTHER_EXCEPTION: (
-        "{what}: not the probe's. The guest's handler gets it, unless kprobes see to it first.",
-        "Exception entry",
-    ),
+    Between.OTHER_EXCEPTION: (_other_exception, "Exception entry"),
     Between.OTHER_CODE: ("{instructions}, from {what} on.", "the program"),
     Between.RETURNED: (_returned, "Exception return"),
     Between.IN_TRAMPOLINE: (

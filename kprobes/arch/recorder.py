@@ -167,6 +167,11 @@ class _Recorder:
         """How deep the program is while no slot is executed: 1 in a handler of a hit."""
         return int(self._engine.block.state is not State.IDLE)
 
+    def _leaked(self, strip: Strip) -> str:
+        """The masks that are set behind the probe, and were not before it."""
+        before = self._moments[0].strip
+        return " and ".join(name.upper() for name in ("d", "i") if getattr(strip, name) > getattr(before, name))
+
     # --- before each instruction
 
     def _see(self, _cpu: Cpu, pc: int, word: int) -> None:
@@ -177,7 +182,7 @@ class _Recorder:
             self._is_inner_over = False
             self._add(Between.RETURNED, pc=pc, depth=1)
         if self._is_over and self._engine.block.state is State.IDLE:
-            self._add(Between.RETURNED, pc=pc)
+            self._add(Between.RETURNED, pc=pc, what=self._leaked(self._engine.host.strip(None)))
             self._finish()
         elif word == BRK_KPROBE and (probe := self._kprobes.registry.lookup(pc)) is not None:
             self._before(pc, probe)
@@ -228,10 +233,12 @@ class _Recorder:
         if self._is_of_kprobes(taken):
             return
         if self._is_over and self._engine.block.state is State.IDLE:
-            self._add_before(Between.RETURNED, taken)
+            d, i, _ = _bits(taken.spsr)
+            leaked = self._leaked(attrs.evolve(self._engine.host.strip(None), d=d, i=i))
+            self._add_before(Between.RETURNED, taken, what=leaked)
             self._finish()
             return
-        self._add_taken(Between.OTHER_EXCEPTION, taken, describe_taken(taken))
+        self._add_taken(Between.OTHER_EXCEPTION, taken)
 
     def _add_before(self, moment: Between, taken: Taken, executed: Executed | None = None, what: str = "") -> None:
         """A moment just before an exception was taken: it has saved what was there."""
@@ -240,7 +247,7 @@ class _Recorder:
         told = self._moment(moment, pc=taken.elr, strip=strip, instruction=executed, what=what)
         self._append(attrs.evolve(told, cycle=taken.cycle, el=taken.source_el))
 
-    def _add_taken(self, moment: Between, taken: Taken, what: str) -> None:
+    def _add_taken(self, moment: Between, taken: Taken, what: str = "") -> None:
         """A moment when an exception has been taken; its cycle is not counted yet."""
         r_d, r_i, r_ss = _bits(taken.spsr)
         strip = attrs.evolve(self._engine.host.strip(None), r_d=r_d, r_i=r_i, r_ss=r_ss)
