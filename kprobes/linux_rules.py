@@ -132,6 +132,7 @@ STEPPABLE_V5_10 = (
     *_MEMORY,
 )
 STEPPABLE_V7_2 = (*STEPPABLE_V5_10, _rejected(_MOPS, MOPS))
+"""Memory copies and sets are rejected since v6.13."""
 
 SIMULATED = (
     _simulated("simulate_b_cond", B_COND),

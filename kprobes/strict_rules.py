@@ -3,7 +3,8 @@
 They are derived from what the instruction set says of each definition, by no mask of their own. Three things are asked
 of who executes what they accept: that an exception in the slot is one of the probed address; that the slot is in a
 guarded page if the probed address is; and that the slot is executed with the PSTATE that was interrupted, but for the
-masks D, A, I and F and for PSTATE.SS.
+masks D, A, I and F and for PSTATE.SS. What the exceptions of the probe change by themselves is not undone, and nothing
+that reads it is accepted: ELR_ELx, SPSR_ELx, ESR_ELx and FAR_ELx, the event register, the exclusive monitor.
 """
 
 from __future__ import annotations

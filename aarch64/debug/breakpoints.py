@@ -8,11 +8,13 @@ from aarch64.debug.generation import generates
 from aarch64.debug.matching import (
     Match,
     States,
+    any_enabled,
     enabled,
     is_linked,
     kind_of,
     matches_context,
     matches_linked_context,
+    names,
     same_from,
 )
 from aarch64.exceptions import hardware_breakpoint
@@ -22,12 +24,14 @@ from aarch64.sysregs.fields import MDSCR_MDE
 if TYPE_CHECKING:
     from aarch64.cpu import Cpu
 
+_CONTROLS = names("DBGBCR", BREAKPOINTS)
+
 
 def are_active(cpu: Cpu) -> bool:
     """Whether some breakpoint may match an instruction as things stand."""
     if not cpu.sysregs["MDSCR_EL1"] & MDSCR_MDE or not generates(cpu):
         return False
-    return any(enabled(cpu, "DBGBCR", BREAKPOINTS))
+    return any_enabled(cpu, _CONTROLS)
 
 
 def check(cpu: Cpu, address: int) -> None:
@@ -42,7 +46,7 @@ def check(cpu: Cpu, address: int) -> None:
     """
     if not cpu.sysregs["MDSCR_EL1"] & MDSCR_MDE or not generates(cpu):
         return
-    if any(_matches(cpu, number, control, address) for number, control in enabled(cpu, "DBGBCR", BREAKPOINTS)):
+    if any(_matches(cpu, number, control, address) for number, control in enabled(cpu, _CONTROLS)):
         raise hardware_breakpoint()
 
 

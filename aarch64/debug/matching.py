@@ -168,9 +168,20 @@ def matches_linked_context(cpu: Cpu, control: int) -> bool:
     return matches_context(cpu, number, kind)
 
 
-def enabled(cpu: Cpu, register: str, count: int) -> Iterator[tuple[int, int]]:
-    """Number and control register of those that are enabled, of `count` registers with such a name."""
-    for number in range(count):
-        control = cpu.sysregs[f"{register}{number}_EL1"]
+def names(register: str, count: int) -> tuple[str, ...]:
+    """The names of `count` registers: DBGWCR0_EL1 and so on."""
+    return tuple(f"{register}{number}_EL1" for number in range(count))
+
+
+def any_enabled(cpu: Cpu, controls: tuple[str, ...]) -> bool:
+    """Whether one of some control registers enables something; asked at each change of context."""
+    sysregs = cpu.sysregs
+    return any(sysregs[name] & E for name in controls)
+
+
+def enabled(cpu: Cpu, controls: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Number and value of those control registers that enable something."""
+    for number, name in enumerate(controls):
+        control = cpu.sysregs[name]
         if control & E:
             yield number, control

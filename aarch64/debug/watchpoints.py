@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from aarch64.bits import mask
 from aarch64.debug.generation import generates, generates_from
-from aarch64.debug.matching import States, enabled, matches_linked_context, same_from
+from aarch64.debug.matching import States, any_enabled, enabled, matches_linked_context, names, same_from
 from aarch64.exceptions import watchpoint
 from aarch64.sysregs.debug import WATCHPOINTS
 from aarch64.sysregs.fields import MDSCR_MDE
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
     from aarch64.translation.request import Request
 
+_CONTROLS = names("DBGWCR", WATCHPOINTS)
 _LSC_LOADS, _LSC_STORES = 1 << 3, 1 << 4
 _WT = 1 << 20
 _ALL_BYTES = 0xFF
@@ -27,7 +28,7 @@ _WATCHED = (Purpose.DATA, Purpose.ZERO, Purpose.INVALIDATE)
 
 def may_match(cpu: Cpu) -> bool:
     """Whether an access to data has to be checked; PSTATE.D, which changes often, does not count here."""
-    if not cpu.sysregs["MDSCR_EL1"] & MDSCR_MDE or not any(enabled(cpu, "DBGWCR", WATCHPOINTS)):
+    if not cpu.sysregs["MDSCR_EL1"] & MDSCR_MDE or not any_enabled(cpu, _CONTROLS):
         return False
     return generates_from(cpu, cpu.pstate.el, 0)
 
@@ -43,7 +44,7 @@ def check(cpu: Cpu, address: int, size: int, request: Request, *, reported: int 
     """
     if request.purpose not in _WATCHED or not may_match(cpu) or not generates(cpu):
         return
-    found = [control for number, control in enabled(cpu, "DBGWCR", WATCHPOINTS)
+    found = [control for number, control in enabled(cpu, _CONTROLS)
              if _matches(cpu, number, control, address, size, request)]  # fmt: skip
     if not found:
         return

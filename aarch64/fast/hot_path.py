@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from aarch64.fast.block import Block
-    from aarch64.interpreter import Interpreter
+    from aarch64.interpreter import Interpreter, Observer
     from aarch64.memory import Page
     from aarch64.translation.page_maps import PageMap
 
@@ -234,16 +234,19 @@ class HotPath:
         try:
             while cpu.cycles < end and cpu.attention_at == end and not cpu.pstate.btype:
                 function = blocks.get(cpu.pc) or self._block_at(cpu.pc, self._watched, blocks)
-                if function is None or (until is not None and until in self._made[function].addresses):
+                if function is None:
+                    self._step_observed(observe, end, stay)
+                    if cpu.pc == until:
+                        break
+                    continue
+                if until is not None and until in self._made[function].addresses:
                     break
                 begin = cpu.cycles
                 cpu.cycles, pc, word = function(cpu, end, observe)
                 if self.profile is not None:
                     self.profile[self._made[function]] += cpu.cycles - begin
                 if word:
-                    cpu.execute_observed(pc, word)
-                    if cpu.pc == pc:
-                        stay()
+                    self._execute_observed(pc, word, stay)
                     break
                 if cpu.pc == until or cpu.cycles == begin:
                     break
@@ -251,6 +254,26 @@ class HotPath:
             self._take(exception, stay)
         finally:
             cpu.request_attention()
+
+    def _step_observed(self, observe: Observer, end: int, stay: Callable[[], None]) -> None:
+        """A cycle of code without a block, nothing being due but the observers."""
+        cpu = self._cpu
+        pc = cpu.pc
+        self._counts[pc] = self._counts.get(pc, 0) + 1
+        word = cpu.fetch_word(pc)
+        observe(cpu, pc, word)
+        if cpu.pc != pc or cpu.attention_at != end:
+            self._execute_observed(pc, word, stay)
+            return
+        cpu.execute(word)
+        if cpu.pc == pc:
+            stay()
+
+    def _execute_observed(self, pc: int, word: int, stay: Callable[[], None]) -> None:
+        """The rest of a cycle in which an observer has changed something."""
+        self._cpu.execute_observed(pc, word)
+        if self._cpu.pc == pc:
+            stay()
 
     # --- what is compiled
 

@@ -446,3 +446,35 @@ def test_the_instructions_between_breakpoints_run_on_the_hot_path():
     others = [pc for pc in steps if pc not in (breakpoint_, behind)]
     assert 1999 <= steps.count(breakpoint_)
     assert len(others) < 20
+
+
+def test_an_instruction_is_stepped_elsewhere_by_a_breakpoint_hook_and_a_step_hook():
+    """An instruction replaced by BRK, executed from a slot in a single step, as a debugger does it out of line."""
+    source = LOOP.replace("brk     #0x77", "brk     #0x77\nslot_of_it: nop") + "\nslot: eor x2, x2, x0\n"
+    snapshots = []
+    for exact in (True, False):
+        machine = make(source, exact=exact)
+        cpu, places = machine.cpu, []
+        cpu.sysregs["OSLSR_EL1"] = 0b1000
+
+        def hit(frame: RegisterFrame, cpu=cpu, machine=machine, places=places) -> Answer:
+            places.append(frame.pc)
+            cpu.sysregs["MDSCR_EL1"] |= 1 << 13 | 1
+            frame.pc = machine.resolve("slot")
+            frame.pstate = frame.pstate & ~D | SS
+            return Answer.HANDLED
+
+        def stepped(frame: RegisterFrame, cpu=cpu, machine=machine, places=places) -> Answer:
+            places.append((frame.pc - machine.resolve("slot"), frame.esr >> 24 & 1, frame.pstate & SS))
+            cpu.sysregs["MDSCR_EL1"] &= ~1
+            frame.pc = machine.resolve("slot_of_it") + 4
+            frame.pstate |= D
+            return Answer.HANDLED
+
+        cpu.hooks.add(BreakHook(hit, 0x77))
+        cpu.hooks.add(StepHook(stepped))
+        machine.run(100_000)
+        assert [AT_CODE + 8, (4, 1, 0)] * 2000 == places
+        assert 0 != cpu.gpr[2]
+        snapshots.append(machine.snapshot())
+    assert snapshots[0] == snapshots[1]

@@ -173,11 +173,31 @@ ADDRESSES = {
 
 _DATA = (Segment(DATA, random.Random("data").randbytes(2 * PAGE_SIZE), executable=False),)
 
+_TO_SYNCHRONOUS = """
+        b       synchronous
+        .balign 128
+"""
+
 _SYNCHRONOUS = """
+synchronous:
         adc     x18, x18, x0
         mrs     x16, esr_el{level}
         and     w17, w16, #0xffff
         lsr     x16, x16, #26
+        sub     x17, x16, #0x30
+        cmp     x17, #5
+        b.hi    6f
+        mrs     x17, spsr_el{level}
+        tbnz    x16, #1, 4f             // breakpoint, watchpoint: go on with D masked,
+        orr     x17, x17, #1 << 9
+        msr     spsr_el{level}, x17
+        tbnz    x18, #0, 5f             // or behind the instruction
+        eret
+4:      orr     x17, x17, #1 << 21      // software step: one instruction further
+        msr     spsr_el{level}, x17
+        eret
+6:      mrs     x17, esr_el{level}
+        and     w17, w17, #0xffff
         cmp     x16, #0x12
         b.eq    9f
         cmp     x16, #0x15
@@ -192,13 +212,12 @@ _SYNCHRONOUS = """
         sub     x17, x16, #0x20
         cmp     x17, #2
         b.ls    2f
-        mrs     x16, elr_el{level}
+5:      mrs     x16, elr_el{level}
         add     x16, x16, #4
         msr     elr_el{level}, x16
         b       9f
 2:      msr     elr_el{level}, x29      // a branch to nowhere
 9:      eret
-        .balign 128
 """
 
 _INTERRUPT = """
@@ -227,7 +246,7 @@ def handlers(max_el: int, period: int) -> tuple[Segment, ...]:
     for level in range(1, max_el + 1):
         synchronous = _SYNCHRONOUS.format(level=level, handler_mode=level << 2 | 1)
         interrupt = _INTERRUPT.format(rearm=_REARM.format(period=period) if period else _DISARM)
-        text = (synchronous + interrupt * 3) * 4
+        text = (_TO_SYNCHRONOUS + interrupt * 3) * 4 + synchronous
         found += assemble_source(text, base=VECTORS + 0x1000 * level).segments
     return tuple(found)
 
@@ -938,6 +957,63 @@ def strange_return(w: Writer) -> None:
     w.emit(f"{here}:")
 
 
+# --- the debug unit
+
+_MDSCR = (0, 1, 0x2001, 0xA000, 0xA001, 0x8000)
+"""SS, KDE and MDE in several combinations."""
+
+
+def _set(w: Writer, register: str, value: int) -> None:
+    w.emit(f"movz x26, #{value & 0xFFFF}", f"movk x26, #{value >> 16}, lsl #16", f"msr {register}, x26")
+
+
+def _switch_on(w: Writer, mdscr: int) -> None:
+    w.emit("msr oslar_el1, xzr")
+    _set(w, "mdscr_el1", mdscr)
+    w.emit("msr daifclr, #8")
+
+
+def debug_controls(w: Writer) -> None:
+    """Locks, enables and masks."""
+    kind = w.integer(0, 5)
+    if kind <= 1:
+        _switch_on(w, w.choice(_MDSCR))
+    elif kind == 2:
+        w.emit(w.choice(("msr daifclr, #8", "msr daifset, #8")))
+    elif kind == 3:
+        _set(w, w.choice(("oslar_el1", "osdlr_el1")), w.integer(0, 1))
+    elif kind == 4:
+        _set(w, w.choice(("mdcr_el2", "contextidr_el1")), w.choice((0, 0x100, 7)))
+    else:
+        w.emit("msr mdscr_el1, xzr")
+
+
+def breakpoint_(w: Writer) -> None:
+    """A breakpoint some instructions further on, or a context."""
+    number, here = w.choice((0, 1, 4)), w.label()
+    w.emit(f"adr x26, {here}" if w.integer(0, 3) else f"mov x26, #{w.choice((0, 7))}", f"msr dbgbvr{number}_el1, x26")
+    kind, states = w.choice((0, 0, 0, 1, 2)), w.choice((0x6, 0x2, 0x4, 0x2006))
+    _set(w, f"dbgbcr{number}_el1", kind << 20 | 4 << 16 | 0x1E1 | states)
+    if w.integer(0, 2):
+        _switch_on(w, 0xA000)
+    w.nested(2)
+    w.emit(f"{here}:")
+    arithmetic(w)
+
+
+def watchpoint(w: Writer) -> None:
+    """A watchpoint on the data, and an access there."""
+    number = w.integer(0, 1)
+    w.emit(f"add x26, x19, #{w.choice((0, 8, 16, 4))}", f"msr dbgwvr{number}_el1, x26")
+    mask = w.choice((0, 0, 4))
+    bas, kind, states = w.choice((0xFF, 0x0F, 0x01)), w.integer(1, 3), w.choice((0x6, 0x2, 0x4))
+    _set(w, f"dbgwcr{number}_el1", mask << 24 | (0xFF if mask else bas) << 5 | kind << 3 | states | 1)
+    if w.integer(0, 2):
+        _switch_on(w, 0xA000)
+    memory(w)
+    read_back(w)
+
+
 def semihosting(w: Writer) -> None:
     w.emit(f"mov w0, #{w.choice((3, 4, 0x10, 0x30))}", "mov x1, x19", "hlt #0xf000")
 
@@ -1013,6 +1089,7 @@ def change_space(w: Writer) -> None:
 
 LEAF = (arithmetic, arithmetic, flags, memory, forward, loop, read_back)
 COMMON = (arithmetic, flags, loop, forward, call)
+DEBUG: tuple[Statement, ...] = (debug_controls, debug_controls, breakpoint_, watchpoint, memory, supervisor_call)
 THEMES: tuple[tuple[Statement, ...], ...] = (
     (arithmetic, loop, forward),
     (flags, flags, flags, loop, forward),
@@ -1024,6 +1101,7 @@ THEMES: tuple[tuple[Statement, ...], ...] = (
     (system, timer, timed_wait, cycle_counter, supervisor_call),
     (to_user, strange_return, supervisor_call, semihosting),
     (raw, raw, raw),
+    DEBUG,
 )
 TRANSLATED: tuple[Statement, ...] = (alias, change_descriptor, swap_pages, change_space, fault, call, modify)
 
@@ -1046,15 +1124,15 @@ def _registers(choices: Choices) -> tuple[int, ...]:
     return tuple(choices.choice(INTERESTING) if choices.integer(0, 1) else choices.integer(0, 15) for _ in range(8))
 
 
-def write_program(choices: Choices) -> Program:
-    """Draw a program."""
+def write_program(choices: Choices, themes: Sequence[tuple[Statement, ...]] = THEMES) -> Program:
+    """Draw a program, about two of the themes."""
     if choices.integer(0, 15) == 15:
         return _write_words(choices)
     el, max_el = choices.choice(((1, 1), (1, 1), (1, 1), (0, 1), (1, 2), (2, 2), (3, 3), (1, 3)))
     translates = el < 2 and choices.integer(0, 3) == 3
     kinds = COMMON
     for _ in range(2):
-        kinds = kinds + choices.choice(THEMES)
+        kinds = kinds + choices.choice(themes)
     if translates and el == 1:
         kinds = kinds + TRANSLATED
     writer = Writer(choices, kinds, room=choices.choice((12, 6, 20)))
@@ -1106,3 +1184,9 @@ def random_program(source: random.Random) -> Program:
 def programs(draw: st.DrawFn) -> Program:
     """Any program."""
     return write_program(DrawnChoices(draw))
+
+
+@st.composite
+def debugged_programs(draw: st.DrawFn) -> Program:
+    """A program about the debug unit."""
+    return write_program(DrawnChoices(draw), (DEBUG,))

@@ -36,6 +36,11 @@ def build_exceptions() -> Path:
     return _build("exceptions.elf")
 
 
+def build_debug() -> Path:
+    """The ELF file that takes every debug exception, starting at EL1, EL2 or EL3."""
+    return _build("debug.elf")
+
+
 def build_translation() -> Path:
     """The ELF file that translates addresses and uses the MMU, starting at EL1, EL2 or EL3."""
     return _build("translation.elf")

@@ -9,97 +9,9 @@
         .arch   armv8.5-a
         .arch_extension crypto              // an instruction of it is executed, to be trapped
 
-// PSTATE as SPSR holds it: levels with DAIF masked, and bits to add to them.
-        .equ    EL0t, 0x3c0
-        .equ    EL1t, 0x3c4
-        .equ    EL1h, 0x3c5
-        .equ    EL2t, 0x3c8
-        .equ    EL2h, 0x3c9
-        .equ    EL3t, 0x3cc
-        .equ    EL3h, 0x3cd
-        .equ    NZCV, 0xf << 28
-        .equ    DIT, 1 << 24
-        .equ    UAO, 1 << 23
-        .equ    PAN, 1 << 22
-        .equ    IL, 1 << 20
-        .equ    SSBS, 1 << 12
-        .equ    BTYPE, 1 << 10
-        .equ    DAIF, 0xf << 6
+#include "fields.inc"
 
-// SCTLR_EL1 and SCTLR_EL2, their usual value being the bits that are RES1.
-        .equ    SCTLR, 0x30d00800
-        .equ    SCTLR2, 0x30c50830
-        .equ    A, 1 << 1
-        .equ    SA, 1 << 3
-        .equ    SA0, 1 << 4
-        .equ    UMA, 1 << 9
-        .equ    DZE, 1 << 14
-        .equ    UCT, 1 << 15
-        .equ    NTWI, 1 << 16
-        .equ    SPAN, 1 << 23
-        .equ    UCI, 1 << 26
-        .equ    ENIA, 1 << 31
-        .equ    DSSBS, 1 << 44
-
-// CPACR_EL1: floating point is trapped at every level unless a case says otherwise.
-        .equ    FPEN_EL1, 1 << 20
-        .equ    TTA, 1 << 28
-
-// MDSCR_EL1, CNTKCTL_EL1
-        .equ    TDCC, 1 << 12
-        .equ    EL0PCTEN, 1 << 0
-        .equ    EL0VCTEN, 1 << 1
-
-// HCR_EL2, usually RW + API + APK; CPTR_EL2; MDCR_EL2; CNTHCTL_EL2
-        .equ    HCR, 1 << 31 | API | APK
-        .equ    FMO, 1 << 3
-        .equ    IMO, 1 << 4
-        .equ    AMO, 1 << 5
-        .equ    VF, 1 << 6
-        .equ    VI, 1 << 7
-        .equ    VSE, 1 << 8
-        .equ    TWI, 1 << 13
-        .equ    TID1, 1 << 16
-        .equ    TID2, 1 << 17
-        .equ    TID3, 1 << 18
-        .equ    TSC, 1 << 19
-        .equ    TIDCP, 1 << 20
-        .equ    TACR, 1 << 21
-        .equ    TSW, 1 << 22
-        .equ    TPCP, 1 << 23
-        .equ    TPU, 1 << 24
-        .equ    TTLB, 1 << 25
-        .equ    TVM, 1 << 26
-        .equ    TGE, 1 << 27
-        .equ    TDZ, 1 << 28
-        .equ    HCD, 1 << 29
-        .equ    TRVM, 1 << 30
-        .equ    TEA, 1 << 37
-        .equ    APK, 1 << 40
-        .equ    API, 1 << 41
-        .equ    TFP, 1 << 10
-        .equ    CPTR2, 0x33ff               // the bits that are RES1
-        .equ    TPM, 1 << 6
-        .equ    TDE, 1 << 8
-        .equ    TDA, 1 << 9
-        .equ    TDOSA, 1 << 10
-        .equ    TDRA, 1 << 11
-        .equ    EL1PCTEN, 1 << 0
-        .equ    EL1PCEN, 1 << 1
-
-// SCR_EL3, usually RES1 bits + NS + HCE + RW + APK + API; MDCR_EL3
-        .equ    SCR, 0x30 + NS + HCE + (1 << 10) + SCR_APK + SCR_API
-        .equ    NS, 1 << 0
-        .equ    EA, 1 << 3
-        .equ    SMD, 1 << 7
-        .equ    HCE, 1 << 8
-        .equ    SCR_TWI, 1 << 12
-        .equ    SCR_APK, 1 << 16
-        .equ    SCR_API, 1 << 17
-
-        .equ    NOWHERE, 0x60000000         // neither RAM nor a device
-        .equ    FAR_AWAY, 0x2000000000      // likewise, beyond 32 bits
-        .equ    DONE, 0x600d                // immediate of the SVC that ends a case
+        .equ    FAR_AWAY, 0x2000000000      // as NOWHERE, beyond 32 bits
 
 // One case: its code in .text, its name in .rodata, its record in the table.
         .macro  try code:req, spsr:req, sp=test_stack, sctlr, cpacr, mdscr, cntkctl, sctlr2, hcr, cptr, mdcr, cnthctl, scr, cptr3, mdcr3
@@ -487,36 +399,9 @@ tests:
 tests_end:
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Going there and coming back.
+// Coming back.
 
         .text
-        .global enter, leave
-enter:                                  // void enter(uint64_t sp): ELR_ELx and SPSR_ELx are set
-        adr     x1, runner
-        stp     x19, x20, [x1]
-        stp     x21, x22, [x1, #16]
-        stp     x23, x24, [x1, #32]
-        stp     x25, x26, [x1, #48]
-        stp     x27, x28, [x1, #64]
-        stp     x29, x30, [x1, #80]
-        mov     x2, sp
-        str     x2, [x1, #96]
-        mov     sp, x0
-        mov     x0, #0
-        eret
-
-leave:                                  // return from `enter`
-        adr     x1, runner
-        ldp     x19, x20, [x1]
-        ldp     x21, x22, [x1, #16]
-        ldp     x23, x24, [x1, #32]
-        ldp     x25, x26, [x1, #48]
-        ldp     x27, x28, [x1, #64]
-        ldp     x29, x30, [x1, #80]
-        ldr     x2, [x1, #96]
-        mov     sp, x2
-        ret
-
 // No vector goes back to what it interrupted, so there is nothing to save; and SP may be anything.
         .balign 2048
         .global vectors
@@ -539,8 +424,6 @@ nesting:
         svc     #0x99
 
         .bss
-        .balign 16
-runner: .space  13 * 8
         .balign 64
 buffer: .space  256
         .space  4096

@@ -8,12 +8,11 @@
 
 #include "runtime/io.h"
 
+#include "registers.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
-#define READ(reg) ({ uint64_t value_; __asm__ volatile("mrs %0, " #reg : "=r"(value_)); value_; })
-#define WRITE(reg, value) __asm__ volatile("msr " #reg ", %0" : : "r"((uint64_t)(value)))
-#define ISB() __asm__ volatile("isb" : : : "memory")
 #define DSB() __asm__ volatile("dsb sy" : : : "memory")
 #define TLBI(operation) __asm__ volatile("tlbi " #operation : : : "memory")
 #define TLBI_BY(operation, value) __asm__ volatile("tlbi " #operation ", %0" : : "r"((uint64_t)(value)) : "memory")
@@ -1674,7 +1673,7 @@ static void run_updates(void)
 
 int main(void)
 {
-    starting_el = (unsigned)READ(CurrentEL) >> 2;
+    starting_el = current_el();
     if (starting_el == 3) {
         WRITE(scr_el3, SCR_USUAL);
         ISB();

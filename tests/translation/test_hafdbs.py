@@ -33,7 +33,7 @@ LEVELS = pytest.mark.parametrize("el", [1, 2, 3])
 def run(space: Space, text: str) -> None:
     """Execute an instruction, x1 pointing to HERE; a fetch is what `fetch` says."""
     space.cpu.gpr[1] = HERE
-    space.cpu._fetch(HERE) if text == "fetch" else execute(space.cpu, text)
+    space.cpu.fetch_word(HERE) if text == "fetch" else execute(space.cpu, text)
 
 
 def change(space: Space, text: str) -> tuple[int, int | None]:

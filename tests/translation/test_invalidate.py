@@ -221,7 +221,7 @@ def test_page_maps_are_dropped_whatever_is_covered(name):
     space.map(GLOBAL, PAGE_A)
     cpu.load(GLOBAL, 8)
     cpu.store(GLOBAL, 8, 1)
-    cpu._fetch(GLOBAL)
+    cpu.fetch_word(GLOBAL)
     maps = cpu.page_map
     assert all((maps.readable, maps.writable, maps.fetches, maps.reads[8], maps.writes[8]))
     space.tlbi(name, pages(0x4_0000))

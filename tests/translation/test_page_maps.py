@@ -111,7 +111,7 @@ class World:
         fault_of(lambda: self.cpu.store(page + offset, size, 0x5A))
 
     def fetch(self, page: int) -> None:
-        fault_of(lambda: self.cpu._fetch(page))
+        fault_of(lambda: self.cpu.fetch_word(page))
 
     def ask(self, text: str, page: int) -> None:
         """AT or cache maintenance: what fills the TLB beside accesses."""
@@ -222,7 +222,7 @@ def check(world: World, *, writes: bool = True) -> None:
             (data_request(el, reads=True, writes=False), lambda at: cpu.load_exclusive(at, 8), 8),
             (data_request(el, reads=True, writes=False), lambda at: cpu.load(at, 4, Access.ORDERED), 4),
             (data_request(el, reads=True, writes=True), lambda at: cpu.atomic(at, 8, lambda old: old), 8),
-            (Request(Purpose.FETCH, el), cpu._fetch, 4),
+            (Request(Purpose.FETCH, el), cpu.fetch_word, 4),
         ):
             if request.writes and not writes:
                 continue
@@ -308,13 +308,13 @@ def test_contexts_are_forgotten_when_there_are_many():
     assert max(sizes) in (63, 64)
 
 
-@pytest.mark.parametrize("use", ["load", "store", "_fetch"])
+@pytest.mark.parametrize("use", ["load", "store", "fetch_word"])
 def test_pages_are_forgotten_when_there_are_many(use, monkeypatch):
     monkeypatch.setattr(page_maps, "_PAGES", 8)
     space = make_space()
     for page in range(0, 0x40000, 0x1000):
         space.map(page, PAGE_A)
-        arguments = {"load": (8,), "store": (8, 0xA), "_fetch": ()}[use]
+        arguments = {"load": (8,), "store": (8, 0xA), "fetch_word": ()}[use]
         getattr(space.cpu, use)(page, *arguments)
     maps = space.cpu.page_map
     assert 0 < len(maps.readable) + len(maps.writable) + len(maps.fetches) <= 8
@@ -331,12 +331,12 @@ def test_guarded_pages_are_known_as_long_as_they_are_fetched_from(monkeypatch):
     cpu = space.cpu
     space.map(0x10_0000, PAGE_A, gp=True)
     cpu.pc = 0x10_0000
-    cpu._fetch(cpu.pc)
+    cpu.fetch_word(cpu.pc)
     assert cpu.in_guarded_page
     for page in range(0, 0x10000, 0x1000):
         space.map(page, PAGE_A)
         cpu.load(page, 8)
-    cpu._fetch(cpu.pc)
+    cpu.fetch_word(cpu.pc)
     assert cpu.in_guarded_page
 
 

@@ -75,7 +75,7 @@ def swap_slowly(space: Space) -> int:
 
 def fetch(space: Space) -> int:
     """The page that an instruction is fetched from, by its letter."""
-    return space.cpu._fetch(HERE) & 0xFF
+    return space.cpu.fetch_word(HERE) & 0xFF
 
 
 USES = [read, read_slowly, read_exclusively, write, swap, swap_slowly, fetch]
