@@ -12,13 +12,13 @@ import attrs
 
 from aarch64.stop import Stop, StopReason
 from cli import console, report
-from cli.console import Renderer, Span, Style
+from cli.console import InputError, Renderer, Span, Style
 from cli.running import complaint, exit_status, output
 from cli.specs import define, read_specs
 from kprobes.arch.diagnosis import Diagnosis, Trouble
 from kprobes.behaviour import Execution, Trampoline
 from kprobes.costs import CostMeter
-from kprobes.errors import KprobesError
+from kprobes.errors import KprobesError, RegistrationError
 from kprobes.events import ProbeKind
 from kprobes.events.limits import DEFAULT_GROUP
 from kprobes.manager import Kprobes
@@ -53,24 +53,27 @@ class ProbeOptions:
     unmask_debug: bool
 
 
-def prepare(machine: Machine, profile: Profile, *, unmask_debug: bool) -> Kprobes:
+def prepare(machine: Machine, profile: Profile, *, unmask_debug: bool = False) -> Kprobes:
     """Kprobes on a machine that is about to start, with debug exceptions unmasked if they are to be."""
     if unmask_debug:
         machine.cpu.pstate.daif &= ~_DEBUG_MASK
         machine.cpu.context_changed()
-    return Kprobes(machine, profile)
+    try:
+        return Kprobes(machine, profile)
+    except RegistrationError as error:
+        raise InputError(str(error)) from error
 
 
 def show_list(machine: Machine, options: ProbeOptions) -> None:
     """The probes, as /sys/kernel/debug/kprobes/list has them."""
-    kprobes = Kprobes(machine, options.profile)
+    kprobes = prepare(machine, options.profile)
     define(Tracer(kprobes, lambda _hit: None), read_specs(options.specs))
     console.write(str(item) for item in kprobes.listed())
 
 
 def show_blacklist(machine: Machine, options: ProbeOptions) -> None:
     """The addresses that no probe may be at and why, as /sys/kernel/debug/kprobes/blacklist has them."""
-    ranges = sorted(Kprobes(machine, options.profile).blacklist, key=lambda item: item.addresses.start)
+    ranges = sorted(prepare(machine, options.profile).blacklist, key=lambda item: item.addresses.start)
     console.write(str(item) for item in ranges)
 
 

@@ -68,6 +68,11 @@ def _filled(text: _Text, given: Circumstances) -> str:
 # --- what the kernel does
 
 
+def _context_set(given: Circumstances) -> str:
+    end = "a step exception" if given.steps else "a BRK #6"
+    return f"The address behind the instruction in the slot is noted: {end} there is the probe's."
+
+
 def _masked(given: Circumstances) -> str:
     end = "its step" if given.steps else "the BRK behind it"
     return (
@@ -98,7 +103,7 @@ _KERNEL: dict[Moment, _Text] = {
         "BRK is taken whatever D, the OS lock, KDE and MDE say. The saved PC is that of the BRK itself; DAIF are set."
     ),
     Moment.PRE_HANDLER: "No hit is dealt with, so this one becomes current; its pre-handler runs, DAIF set.",
-    Moment.CONTEXT_SET: "It is noted that a step is to end behind the slot: a step exception there is the probe's.",
+    Moment.CONTEXT_SET: _context_set,
     Moment.DEBUG_UNMASKED: (
         "The handler that was interrupted runs with D set, which would mask the step: D of the saved PSTATE is cleared."
     ),

@@ -21,7 +21,7 @@ from kprobes.probe import Kprobe
 from kprobes.profiles import V15
 from kprobes.pt_regs import PtRegs
 from kprobes.registry import Listed, Registry
-from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
@@ -88,12 +88,14 @@ class Kprobes:
         runtime = allocate()
         assert runtime is not None
         host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
-        start = runtime + 2 * WORD
-        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), start)
-        host.write_text(start, *trampoline)
-        self.trampoline = range(start, start + WORD * len(trampoline))
+        self._trampoline = runtime + 2 * WORD
+        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
+        host.write_text(self._trampoline, *trampoline)
+        self.trampoline = range(self._trampoline, self._trampoline + WORD * len(trampoline))
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
-        self.kretprobes = KretprobeKeeper(self.registry, self.engine, layout, profile.registration, start, current_task)
+        self.kretprobes = KretprobeKeeper(
+            self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
+        )
         self._hooks = KernelHooks(machine, host)
         self._add_hooks()
         if unlock:
@@ -226,7 +228,7 @@ class Kprobes:
         regs = PtRegs(frame, self._host)
         if self.jprobes.run_entry(regs):
             return True
-        if regs.pc not in self.trampoline:
+        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
             return False
         stored = StoredFrame.at(self._host, regs.x[0])
         address = self.kretprobes.returns(PtRegs(stored, self._host))
@@ -238,7 +240,7 @@ class Kprobes:
     def _return_breakpoint(self, frame: Frame) -> bool:
         """kretprobe_brk_handler."""
         regs = PtRegs(frame, self._host)
-        if regs.pc != self.trampoline.start:
+        if regs.pc != self._trampoline:
             return False
         regs.pc = self.kretprobes.returns(regs)
         return True

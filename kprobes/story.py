@@ -51,7 +51,7 @@ class Between(Enum):
 _TITLES = {
     Moment.BRK_TAKEN: "BRK taken",
     Moment.PRE_HANDLER: "pre-handler",
-    Moment.CONTEXT_SET: "step noted",
+    Moment.CONTEXT_SET: "end of the slot noted",
     Moment.DEBUG_UNMASKED: "D cleared",
     Moment.MASKED: "masks saved and set",
     Moment.STEP_ENABLED: "step enabled",
