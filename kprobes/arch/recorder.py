@@ -92,16 +92,23 @@ def _instances(kprobes: Kprobes) -> list[Instance]:
 
 
 def _seek_return(kprobes: Kprobes, instance: Instance, run: Run) -> Stop | None:
-    """Run to where a call returns into the trampoline; what ended the run if it never did."""
-    while True:
-        stop = run(kprobes.trampoline.start)
+    """Run to where a call returns into the trampoline, if it is not there; what ended the run if it never did."""
+    start = kprobes.trampoline.start
+    while not (kprobes.machine.cpu.pc == start and _is_returning(kprobes, instance)):
+        stop = run(start)
         if stop.reason is not StopReason.UNTIL:
             return stop
-        for newest in reversed(_instances(kprobes)):
-            if newest is instance:
-                return None
-            if newest.return_address != kprobes.trampoline.start:
-                break
+    return None
+
+
+def _is_returning(kprobes: Kprobes, instance: Instance) -> bool:
+    """Whether a call is among those that end by a return into the trampoline now."""
+    for newest in reversed(_instances(kprobes)):
+        if newest is instance:
+            return True
+        if newest.return_address != kprobes.trampoline.start:
+            return False
+    return False
 
 
 def _bits(spsr: int) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ again:  mov     x0, x19
         bl      square
         subs    x19, x19, #1
         b.ne    again
+        bl      helper_entry
         mov     x0, #0x8001             // unaligned: Device memory does not have that
         bl      load
 done:   b       .
@@ -32,6 +33,9 @@ square: mul     x0, x0, x0
         nop
 leave:  ret
 helper: add     x2, x2, #1
+        ret
+helper_entry:
+        nop
         ret
 load:   ldr     x1, [x0]
         ret
@@ -44,7 +48,7 @@ fixup:  add     x9, x9, #4
         eret
 """
 UNMASKED, MASKED = "msr daifclr, #8", "nop"
-CALLEE = BASE + 0x34
+CALLEE = BASE + 0x38
 
 
 def make(profile, masks=UNMASKED):
@@ -364,6 +368,12 @@ def test_a_return(profile, end):
     returned = keys.index("returned")
     assert end == [(moment.key, moment.instructions) for moment in story.moments[returned + 1 :]]
     assert kprobes.machine.resolve("again") + 8 == story.moments[-1].pc
+
+
+@pytest.mark.parametrize("profile", [V4_8, V7_2], ids=lambda profile: profile.name)
+def test_a_function_that_returns_at_once(profile):
+    """Its return is executed while the recorder of the hit is being stopped."""
+    assert "caller_reached" == story_of(make(profile), Kretprobe(nothing, "helper_entry")).moments[-1].key
 
 
 def test_a_return_without_an_instance_is_not_told():
