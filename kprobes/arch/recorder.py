@@ -365,7 +365,7 @@ class _Recorder:
             elr=None if regs is None else regs.pc,
             spsr=None if regs is None else regs.pstate,
             esr=None if regs is None else regs.frame.esr,
-            esr_text="" if regs is None else describe(regs.frame.esr),
+            esr_text="" if regs is None else describe(regs.frame.esr, regs.frame.far),
             slot=slot,
             slot_words=() if slot is None else self._words(slot),
             instruction=instruction,
