@@ -97,18 +97,22 @@ def probe(
 ) -> None:
     """Run PROGRAM as a64 run does, with kprobes on its code at EL1, which counts as the kernel.
 
-    A SPEC is a line of Linux's kprobe_events: p[:[GROUP/]EVENT] PLACE [ARG]... or r[MAX][:[GROUP/]EVENT] SYMBOL
-    [ARG]... for the return from a function. PLACE is SYMBOL[+OFFSET] or an address. An ARG is [NAME=]WHAT[:TYPE], where
-    WHAT is %REGISTER, $argN, $retval, $stack, $stackN, @ADDRESS, @SYMBOL[+-OFFSET], +-OFFSET(WHAT), or \\IMMEDIATE,
-    and TYPE u8 to u64, s8 to s64, x8 to x64, char, symbol, string, bWIDTH@OFFSET/SIZE, or any with [COUNT].
-    -:[GROUP/]EVENT takes events away again.
+    A SPEC is a line of Linux's kprobe_events:
 
-    Each hit has a line: the cycle, the event, the PC and the ARGs; of a return, where the function returns to and which
-    one it is. At the end, a table: how the instruction is executed (step, BRK, simulation), hits, what was missed and
-    why, and the cycles and exceptions that all hits of the instruction took, its own execution included. Missed is a
-    hit within a hit (re-entry), a call for which a return probe has no instance left, a hit that ran off its slot
-    because no step was taken, or one that the kernel at EL1 does not see. What the kernel prints, and why a probe does
-    not work, is on stderr.
+    \b
+    p[:[GROUP/]EVENT] SYMBOL[+OFFSET]|ADDRESS [FETCH]...   an instruction
+    r[MAX][:[GROUP/]EVENT] SYMBOL [FETCH]...               returns from a function, MAX calls under way
+    -:[GROUP/]EVENT                                        takes an event away again
+    FETCH  [NAME=]WHAT[:TYPE]: a value to record
+    WHAT   %REGISTER $argN $retval $stack $stackN @ADDRESS @SYMBOL[+-OFFSET] +-OFFSET(WHAT) \\NUMBER
+    TYPE   u8-u64 s8-s64 x8-x64 char symbol string bWIDTH@OFFSET/SIZE; with [COUNT], an array in memory
+
+    Each hit has a line: the cycle, the event, the PC and what is recorded; of a return, where the function returns to
+    and which one it is. At the end, a table: how the instruction is executed (step, BRK, simulation), hits, what was
+    missed and why, and what all hits of the instruction took in cycles and exceptions, its own execution included.
+    Missed is a hit within a hit (re-entry), a call for which a return probe has no instance left, a hit that ran off
+    its slot because no step was taken, or one that the kernel at EL1 does not see. What the kernel prints, and why a
+    probe does not work, is on stderr.
 
     \b
     --verdict  tells of each instruction what would become of a probe on it: reject (it cannot be probed), slot (a copy

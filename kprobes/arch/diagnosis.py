@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from kprobes.probe import Kprobe
 
 _IMM16 = 0xFFFF
+_OVERWRITTEN_ADVICE = (
+    "its BRK is there no more: the program has written over its own code, or was reset and loaded anew; put the probe "
+    "into what runs in the end"
+)
 _OSLK = 1 << 1
 
 
@@ -33,6 +37,8 @@ class Trouble(Enum):
     """The program's translation does not let EL1 execute the slots, or the trampoline."""
     NOT_AT_EL1 = "not at EL1"
     """The BRK was executed at, or taken to, a level that is not the kernel's."""
+    OVERWRITTEN = "overwritten"
+    """The BRK is not where it was put."""
 
 
 @attrs.frozen
@@ -60,8 +66,13 @@ class Diagnosis:
         self._cpu.exception_observers.append(self._look)
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Watch no longer, and see which probes are in place."""
         self._cpu.exception_observers.remove(self._look)
+        host = self._kprobes.engine.host
+        for probe in self._kprobes.registry:
+            if not probe.is_disabled and host.read_word(probe.at) not in (BRK_KPROBE, None):
+                finding = Finding(Trouble.OVERWRITTEN, probe, host.cycle, _OVERWRITTEN_ADVICE)
+                self.findings[Trouble.OVERWRITTEN, probe.at] = finding, 1
 
     def count(self, probe: Kprobe) -> dict[str, int]:
         """How often a probe had each trouble that it had, by the words for it."""

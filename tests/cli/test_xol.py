@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from kprobes import PROFILES
+from kprobes.reports import Moment
+from kprobes.story import Between
 from tests.cli.terminal import at_a_terminal, plain
 
 ROOT = Path(__file__).parents[2]
@@ -170,6 +173,31 @@ def test_json(xol, tmp_path):
 def test_json_on_stdout_is_instead_of_text(xol):
     status, shown, errors = xol("p leave", "--profile", "v7.2", "--json", "-")
     assert (0, 6, "") == (status, len(json.loads(shown)["moments"]), errors)
+
+
+def documented(subject):
+    """The fields that the README tells of something."""
+    (row,) = re.findall(rf"^\| {subject} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return set(re.findall(r"`([a-z_]+)`", re.sub(r"\(`[^)]*\)", "", row)))
+
+
+def test_the_fields_are_those_documented(a64_command):
+    _, shown, _ = a64_command("xol", PAGING, "p write", "--json", "-")
+    told = json.loads(shown)
+    assert documented("`a64 xol`") == set(told)
+    assert documented("the probe") == set(told["probe"])
+    assert {frozenset(documented("a moment"))} == {frozenset(moment) for moment in told["moments"]}
+    _, shown, _ = a64_command("run", PAGING, "--json", "-")
+    run = set(json.loads(shown[shown.index("\n{") :]))
+    _, shown, _ = a64_command("probe", PAGING, "-p", "p write", "--json", "-")
+    told = json.loads(shown[shown.index("\n{") :])
+    assert documented("`a64 probe`") == set(told) - run
+    assert (documented("an event"), documented("a hit")) == (set(told["events"][0]), set(told["hits"][0]))
+
+
+def test_the_moments_are_those_documented():
+    text = (ROOT / "README.md").read_text().partition("`moment` is one of ")[2].partition(".\n")[0]
+    assert {item.name.lower() for kind in (Moment, Between) for item in kind} == set(re.findall(r"`(\w+)`", text))
 
 
 # --- what there is not

@@ -94,6 +94,13 @@ def test_code_that_is_not_the_kernel_s(source, el, where):
     assert (Trouble.NOT_AT_EL1, advice) in findings(source, el=el)
 
 
+def test_a_program_that_writes_over_its_code():
+    source = PROGRAM.format(start="adr x1, probed\n adr x2, _start\n ldr w2, [x2]\n str w2, [x1]")
+    ((trouble, advice),) = findings(source, V7_2)
+    assert trouble is Trouble.OVERWRITTEN
+    assert advice.startswith("its BRK is there no more: the program has written over its own code, or was reset")
+
+
 @pytest.mark.parametrize("profile", [V15, V7_2], ids=lambda profile: profile.name)
 def test_slots_that_are_not_mapped(profile):
     found = findings(MAPPED_BUT_FOR_SLOTS, profile)

@@ -3,6 +3,7 @@
 import pytest
 
 from aarch64.assembler import assemble_source
+from aarch64.image import Symbol, SymbolTable
 from aarch64.machine import Machine
 from kprobes import PROFILES, V4_8, V5_10, V7_2, V15, Errno, Kprobes, RegistrationError
 from kprobes.costs import Cost, CostMeter
@@ -255,3 +256,8 @@ def test_names_of_addresses(guest, address, name):
 
 def test_how_many_symbols_have_a_name(guest):
     assert [1, 0] == [guest.kprobes.count_symbols(name) for name in ("square", "nothing")]
+
+
+def test_a_name_that_two_symbols_have():
+    table = SymbolTable([Symbol("helper", 0x10), Symbol("main", 0x20), Symbol("helper", 0x30)])
+    assert (2, 1, 0) == (table.count("helper"), table.count("main"), table.count("none"))
