@@ -8,6 +8,7 @@ machine.run()
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
@@ -51,7 +52,6 @@ class Kprobes:
         registry: which probes there are.
         slots: where instructions are executed out of line.
         kretprobes, jprobes: what those are made of.
-        trampoline: the addresses of the code that functions with a kretprobe return to.
     """
 
     def __init__(
@@ -87,11 +87,10 @@ class Kprobes:
         )
         runtime = allocate()
         assert runtime is not None
-        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
         self._trampoline = runtime + 2 * WORD
-        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
-        host.write_text(self._trampoline, *trampoline)
-        self.trampoline = range(self._trampoline, self._trampoline + WORD * len(trampoline))
+        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
+        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
+        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
         self.kretprobes = KretprobeKeeper(
             self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
@@ -203,6 +202,12 @@ class Kprobes:
     def blacklist(self) -> tuple[Forbidden, ...]:
         """Where no probe may be, as /sys/kernel/debug/kprobes/blacklist has it."""
         return self._layout.forbidden
+
+    @cached_property
+    def trampoline(self) -> range:
+        """The addresses of the code that functions with a kretprobe return to, by bytes."""
+        source = trampoline_source(self.profile.engine.trampoline, UPCALL)
+        return range(self._trampoline, self._trampoline + WORD * len(self._host.assemble(source, self._trampoline)))
 
     @property
     def symbols(self) -> Mapping[str, int]:
