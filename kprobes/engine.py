@@ -216,7 +216,7 @@ class Engine:
         block, slot = self.block, probe.execution.slot
         assert slot is not None
         if self.rules.checks_landing:
-            self._check_landing(regs, block.current)
+            self._check_landing(regs, probe)
         if self.rules.slot_end is SlotEnd.CONTEXT:
             block.step_pending, block.step_end = True, slot + WORD
             self._note(Moment.CONTEXT_SET, regs)
