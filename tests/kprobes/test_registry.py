@@ -125,7 +125,8 @@ ERRORS = [
     ("a fault handler", lambda: Kprobe("square", fault_handler=lambda *_: 0), Errno.EOPNOTSUPP, (V7_2,), "fault"),
     ("a jprobe", lambda: Jprobe(lambda _regs: None, "square"), Errno.EOPNOTSUPP, SINCE_5_10, "no jprobes any more"),
     ("a kretprobe within a function", lambda: Kretprobe(lambda *_: 0, "square", 4), Errno.EINVAL, SINCE_5_10, "entry"),
-    ("a kretprobe with data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "most"),
+    ("a kretprobe with 4097 bytes",
+     lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "at most"),
 ]  # fmt: skip
 
 
