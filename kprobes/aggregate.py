@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kprobes.errors import Errno, RegistrationError
-from kprobes.probe import Kprobe, ProbeFlag
+from kprobes.probe import Kprobe
 
 if TYPE_CHECKING:
     from kprobes.engine import Engine
@@ -29,6 +29,8 @@ class Manager(Kprobe):
         manager.pre_handler = manager.run_pre_handlers
         manager.fault_handler = manager.run_fault_handler
         manager.add(probe)
+        if probe.is_gone:
+            manager.post_handler = None
         return manager
 
     def add(self, probe: Kprobe) -> None:
@@ -59,8 +61,10 @@ class Manager(Kprobe):
 
     def kill(self) -> None:
         """Its code is no more (kill_kprobe)."""
-        for probe in (self, *self.children):
-            probe.flags |= ProbeFlag.GONE
+        super().kill()
+        for probe in self.children:
+            probe.kill()
+        self.post_handler = None
 
     def count_missed(self) -> None:
         """Every child has been missed, and never the manager."""
@@ -95,7 +99,7 @@ class Manager(Kprobe):
         child = self.engine.block.child
         if child is None or child.fault_handler is None:
             return 0
-        return self.engine.run_handler(child.fault_handler, child, regs)
+        return self.engine.run_handler(child.fault_handler, child, regs, regs.frame.esr)
 
     def run_break_handler(self, _manager: Kprobe, regs: PtRegs) -> object:
         """aggr_break_handler: that of the child whose pre-handler has set the PC."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kprobes.behaviour import EngineRules, Execution, SlotFault
+from kprobes.behaviour import EngineRules, Execution, SlotEnd, SlotFault
 from kprobes.control import ControlBlock
 from kprobes.errors import UnrecoverableReentry
 from kprobes.monitors import DebugMonitors
 from kprobes.probe import GuestFunction
-from kprobes.pt_regs import SS, D, PtRegs
+from kprobes.pt_regs import BTYPE, SS, D, PtRegs
 from kprobes.reports import Message, Moment, MomentReport, Report, TransitionReport, Watcher
-from kprobes.transitions import Action, Event, State, Status
+from kprobes.transitions import EXECUTING, Action, Event, Status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,6 +83,7 @@ class Engine:
             Action.COUNT_AND_ASK: self._count_and_ask,
             Action.EXECUTE_CURRENT: self._execute_current,
             Action.RETURN: self._return,
+            Action.WARN: self._warn,
             Action.REFUSE: self._refuse,
         }
 
@@ -90,6 +91,12 @@ class Engine:
     def block(self) -> ControlBlock:
         """The control block of this CPU (get_kprobe_ctlblk)."""
         return self._blocks[self.host.cpu]
+
+    def needs_slot(self, slot: int) -> bool:
+        """Whether a hit is under way whose instruction is, or is to be, executed in a slot."""
+        blocks = self._blocks.values()
+        hits = [block.current for block in blocks] + [block.previous.probe for block in blocks if block.previous]
+        return any(probe is not None and probe.execution.slot == slot for probe in hits)
 
     # --- the exceptions: each answers whether it has been dealt with
 
@@ -102,16 +109,18 @@ class Engine:
             return self._fire(Event.PROBE_HIT, regs, probe)
         if self.host.read_word(regs.pc) != BRK_KPROBE:
             return self._fire(Event.BRK_GONE, regs)
+        return self._fire(Event.BREAK_HANDLED if self._is_break_handled(regs) else Event.FOREIGN_BRK, regs)
+
+    def _is_break_handled(self, regs: PtRegs) -> bool:
         current = self.block.current
-        if current is not None and current.break_handler is not None and current.break_handler(current, regs):
-            return self._fire(Event.BREAK_HANDLED, regs)
-        return self._fire(Event.FOREIGN_BRK, regs)
+        if current is None or current.break_handler is None or not self.rules.has_break_handlers:
+            return False
+        return bool(current.break_handler(current, regs))
 
     def step(self, frame: Frame) -> bool:
         """A software step exception from the kernel (kprobe_single_step_handler, single_step_handler)."""
-        regs, block = self._regs(frame), self.block
-        if block.step_pending and regs.pc == block.step_end:
-            block.step_pending = False
+        regs = self._regs(frame)
+        if self._meets_slot_end(regs.pc):
             self._note(Moment.STEP_TAKEN, regs)
             return self._fire(Event.SLOT_DONE, regs)
         if not self.monitors.is_stepping:
@@ -122,22 +131,38 @@ class Engine:
 
     def slot_breakpoint(self, frame: Frame) -> bool:
         """BRK #6 from the kernel (kprobe_breakpoint_ss_handler)."""
-        regs, block = self._regs(frame), self.block
-        if block.state not in (State.HIT_SS, State.REENTER):
-            return False
-        assert block.current is not None
-        slot = block.current.execution.slot
-        if slot is None or regs.pc != slot + WORD:
+        regs = self._regs(frame)
+        if not self._meets_slot_end(regs.pc):
             return False
         self._note(Moment.SLOT_BRK_TAKEN, regs)
         return self._fire(Event.SLOT_DONE, regs)
 
+    def _meets_slot_end(self, pc: int) -> bool:
+        """Whether an address is the one behind the instruction in a slot (kprobe_ss_hit): for once, if it was noted."""
+        block = self.block
+        if self.rules.slot_end is SlotEnd.STATE:
+            return block.state in EXECUTING and pc == self._end_of_slot()
+        if not block.step_pending or pc != block.step_end:
+            return False
+        block.step_pending = False
+        return True
+
+    def _end_of_slot(self) -> int | None:
+        current = self.block.current
+        slot = None if current is None else current.execution.slot
+        return None if slot is None else slot + WORD
+
     def fault(self, frame: Frame) -> bool:
         """A page fault from the kernel (kprobe_fault_handler)."""
         regs, block = self._regs(frame), self.block
-        if block.state in (State.HIT_SS, State.REENTER):
+        if block.state in EXECUTING:
             return self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
         return (block.state, Event.HANDLER_ABORT) in self.rules.transitions and self._fire(Event.HANDLER_ABORT, regs)
+
+    def slot_exception(self, frame: Frame) -> bool:
+        """Any synchronous exception from the kernel, for those who conceal the slot."""
+        regs = self._regs(frame)
+        return self.block.state in EXECUTING and self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
 
     def _is_of_slot(self, regs: PtRegs) -> bool:
         """Whether a fault counts as one of the instruction that is executed."""
@@ -164,23 +189,18 @@ class Engine:
         self.block.set_current(probe, Status.HIT_ACTIVE)
         self._note(Moment.PRE_HANDLER, regs)
         if probe.pre_handler is not None and self.run_handler(probe.pre_handler, probe, regs):
-            return self._fire(Event.REDIRECTION, regs)
-        return self._fire(self._execution_of(probe), regs)
+            return self._fire(Event.REDIRECTION, regs, probe)
+        return self._fire(Event.SIMULATION if probe.execution.slot is None else Event.SLOT, regs, probe)
 
-    @staticmethod
-    def _execution_of(probe: Kprobe) -> Event:
-        return Event.SIMULATION if probe.execution.slot is None else Event.SLOT
-
-    def _execute_slot(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _execute_slot(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        assert probe is not None
         self.block.status = Status.HIT_SS
-        return self._prepare_slot(regs)
+        return self._prepare_slot(regs, probe)
 
-    def _execute_current(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _execute_current(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         current = self.block.current
         assert current is not None
-        if current.execution.slot is None:
-            return self._simulate(regs)
-        return self._execute_slot(regs)
+        return self._simulate(regs, current) if current.execution.slot is None else self._execute_slot(regs, current)
 
     def _reenter(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         """A hit within a hit: its handlers are missed, its instruction is executed."""
@@ -189,27 +209,36 @@ class Engine:
         block = self.block
         block.save_previous()
         block.set_current(probe, Status.REENTER)
-        return self._prepare_slot(regs) if probe.execution.slot is not None else self._do_in_place(regs, probe)
+        return self._do_in_place(regs, probe) if probe.execution.slot is None else self._prepare_slot(regs, probe)
 
-    def _prepare_slot(self, regs: PtRegs) -> bool:
+    def _prepare_slot(self, regs: PtRegs, probe: Kprobe) -> bool:
         """setup_singlestep: have the return from this exception execute the slot."""
-        block = self.block
-        assert block.current is not None
-        slot = block.current.execution.slot
+        block, slot = self.block, probe.execution.slot
         assert slot is not None
+        if self.rules.checks_landing:
+            self._check_landing(regs, probe)
+        if self.rules.slot_end is SlotEnd.CONTEXT:
+            block.step_pending, block.step_end = True, slot + WORD
+            self._note(Moment.CONTEXT_SET, regs)
         if self.rules.execution is Execution.STEP:
-            self._prepare_step(regs, slot)
+            self._prepare_step(regs)
         else:
             self._mask(regs)
         regs.pc = slot
         self._note(Moment.SLOT_ENTERED, regs)
         return True
 
-    def _prepare_step(self, regs: PtRegs, slot: int) -> None:
-        block = self.block
-        block.step_pending, block.step_end = True, slot + WORD
-        self._note(Moment.CONTEXT_SET, regs)
-        if block.status == Status.REENTER and self.rules.clears_debug_mask:
+    def _check_landing(self, regs: PtRegs, probe: Kprobe) -> None:
+        """Whether the slot is in a guarded page does not matter then: there PSTATE.BTYPE is 0."""
+        try:
+            self.host.check_landing(probe.execution.instruction, probe.at, regs.frame)
+        except Exception:  # the guest's: it is taken from the probed address, the hit being over
+            self._abandon()
+            raise
+        regs.set_bits(BTYPE, to=False)
+
+    def _prepare_step(self, regs: PtRegs) -> None:
+        if self.block.status == Status.REENTER and self.rules.clears_debug_mask:
             regs.set_bits(D, to=False)
             self._note(Moment.DEBUG_UNMASKED, regs)
         elif regs.pstate & D and self.rules.warns_of_debug_mask:
@@ -230,10 +259,10 @@ class Engine:
         regs.pstate = regs.pstate & ~masks | self.block.saved_pstate & masks
         self._note(Moment.UNMASKED, regs)
 
-    def _simulate(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _simulate(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        assert probe is not None
         self.block.status = Status.HIT_SS
-        assert self.block.current is not None
-        return self._do_in_place(regs, self.block.current)
+        return self._do_in_place(regs, probe)
 
     def _do_in_place(self, regs: PtRegs, probe: Kprobe) -> bool:
         """arch_simulate_insn, and what follows it in the same exception."""
@@ -243,20 +272,22 @@ class Engine:
             self._abandon()
             raise
         self._note(Moment.SIMULATED, regs)
-        return self._fire(Event.DONE, regs)
+        return self._fire(Event.DONE, regs, probe)
 
-    def _finish_slot(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _finish_slot(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """The instruction in the slot has been executed."""
+        self._leave_slot(regs)
+        return self._fire(Event.DONE, regs, self.block.current)
+
+    def _swallow(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
+        """Somebody comes to where a slot was to end that a fault has left before: the note of it outlives the fault."""
+        self._leave_slot(regs)
+        return True
+
+    def _leave_slot(self, regs: PtRegs) -> None:
         self._unmask(regs)
         if self.rules.execution is Execution.STEP:
             self._end_step(regs)
-        return self._fire(Event.DONE, regs)
-
-    def _swallow(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
-        """A step ends where one was to end that a fault has ended before: `ss_pending` outlives the fault."""
-        self._unmask(regs)
-        self._end_step(regs)
-        return True
 
     def _end_step(self, regs: PtRegs) -> None:
         self.monitors.disable_single_step()
@@ -265,18 +296,16 @@ class Engine:
             regs.set_bits(D, to=True)
             self._note(Moment.DEBUG_MASKED, regs)
 
-    def _restore_pc(self, regs: PtRegs) -> None:
-        assert self.block.current is not None
-        restore = self.block.current.execution.restore
+    def _restore_pc(self, regs: PtRegs, probe: Kprobe) -> None:
+        restore = probe.execution.restore
         if restore is not None:
             regs.pc = restore
             self._note(Moment.PC_RESTORED, regs)
 
-    def _finish(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
-        block = self.block
-        probe = block.current
+    def _finish(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         assert probe is not None
-        self._restore_pc(regs)
+        block = self.block
+        self._restore_pc(regs, probe)
         block.status = Status.HIT_SSDONE
         if probe.post_handler is not None:
             self.run_handler(probe.post_handler, probe, regs, 0)
@@ -284,24 +313,33 @@ class Engine:
         block.reset()
         return True
 
-    def _resume_previous(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _resume_previous(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         """The instruction of a hit within a hit has been executed: the outer one goes on."""
-        self._restore_pc(regs)
+        assert probe is not None
+        self._restore_pc(regs, probe)
         self.block.restore_previous(with_masks=self.rules.nests_masks)
         return True
 
-    def _rewind(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _rewind(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """The instruction faults: as if it had done so at its own address; the fault itself is the guest's."""
         block = self.block
         assert block.current is not None
         regs.pc = block.current.at
+        if self._restores_masks:
+            self._unmask(regs)
+            regs.set_bits(SS, to=False)
         if self.rules.execution is Execution.STEP:
             self._end_step(regs)
-        elif self.rules.slot_fault is SlotFault.RESTORES_MASKS and block.status != Status.REENTER:
-            self._unmask(regs)
         self._note(Moment.REWOUND, regs)
         self._abandon()
         return False
+
+    @property
+    def _restores_masks(self) -> bool:
+        """Whether PSTATE is given back as it was when the instruction in the slot faults."""
+        if self.rules.slot_fault is SlotFault.RESTORES_MASKS:
+            return self.block.status != Status.REENTER
+        return self.rules.slot_fault is SlotFault.CONCEALS_SLOT
 
     def _abandon(self) -> None:
         """The current hit is over, though its instruction was not executed."""
@@ -311,12 +349,12 @@ class Engine:
         else:
             block.reset()
 
-    def _count_and_ask(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _count_and_ask(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """A handler faults: its probe's fault handler may deal with that, or the exception table."""
         current = self.block.current
         assert current is not None
         current.count_missed()
-        if current.fault_handler is not None and self.run_handler(current.fault_handler, current, regs):
+        if current.fault_handler is not None and self.run_handler(current.fault_handler, current, regs, regs.frame.esr):
             return True
         fixup = self.host.fixup(regs.pc)
         if fixup is None:
@@ -344,8 +382,15 @@ class Engine:
     def _return(self, _regs: PtRegs, _probe: Kprobe | None) -> bool:
         return True
 
-    def _refuse(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
-        self.print(f"BRK at {self.host.locate(regs.pc)} is no probe's: it is left to the kernel")
+    def _warn(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
+        where, status = self.host.locate(regs.pc), self.block.status
+        self.print(f"a probe is hit at {where} in the unknown state {status}: it is hit for ever")
+        return True
+
+    def _refuse(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        where, status = self.host.locate(regs.pc), self.block.status
+        why = "is no probe's" if probe is None else f"is met in the unknown state {status}"
+        self.print(f"BRK at {where} {why}: it is left to the kernel")
         return False
 
     # --- handlers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
@@ -10,6 +10,8 @@ from kprobes.errors import KprobesError
 from kprobes.ports import Registers
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kprobes.ports import Instruction
     from kprobes.rules import Defect
 
@@ -65,6 +67,8 @@ class Host(Protocol):
 
     mdscr: int
     """MDSCR_EL1."""
+    masks: int
+    """PSTATE.DAIF as it is now, at its place in a saved PSTATE. Set within an exception, it is so until that ends."""
 
     @property
     def cpu(self) -> int:
@@ -91,6 +95,13 @@ class Host(Protocol):
     def assemble(self, source: str, address: int) -> tuple[int, ...]:
         """The words of some assembly at an address."""
 
+    def check_landing(self, instruction: Instruction, address: int, frame: Frame) -> None:
+        """Have what PSTATE.BTYPE of `frame` does to an instruction at `address` happen (BranchTargetCheck).
+
+        Raises:
+            An exception that the machine takes a guest's exception from, where it may not be branched to so.
+        """
+
     def simulate(self, instruction: Instruction, address: int, frame: Frame, defects: Defect) -> None:
         """Do to `frame` what an instruction does at `address`.
 
@@ -106,6 +117,9 @@ class Host(Protocol):
     def write(self, address: int, data: bytes) -> None:
         """Write bytes of the kernel's memory; MemoryFault where it cannot be written, nothing being written."""
 
+    def without_pac(self, address: int) -> int:
+        """A code address without the authentication code that may be in it (XPACI)."""
+
     # --- control
 
     def call(self, function: int, *arguments: int) -> int:
@@ -120,5 +134,5 @@ class Host(Protocol):
     def locate(self, address: int) -> str:
         """An address in hex, with the symbol it belongs to."""
 
-    def when_returned(self, action: Any) -> None:
-        """Have a function called when no exception is being handled any more."""
+    def when_returned(self, action: Callable[[], None], is_possible: Callable[[], bool]) -> None:
+        """Have a function called once no exception is being handled and it is possible; at once if that is so now."""

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
 from kprobes.arch.text import MachineText, layout_of, symbolic
-from kprobes.behaviour import Execution, Trampoline
+from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
 from kprobes.probe import Kprobe
 from kprobes.profiles import V15
-from kprobes.pt_regs import PtRegs
+from kprobes.pt_regs import DAIF, I, PtRegs
 from kprobes.registry import Listed, Registry
-from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
 
 UPCALL = 0xA64
 """The BRK by which code that stands for C functions of the kernel calls the host."""
+_BRK_UPCALL = 0xD420_0000 | UPCALL << 5
 _KPROBE, _SLOT, _KRETPROBE = 4, 6, 7
 
 
@@ -72,10 +73,13 @@ class Kprobes:
             current_task: what kretprobes tell tasks apart by; a guest without tasks needs none.
             unlock: whether the OS lock is opened, as the kernel does when it starts: while it is closed, no step is
                 taken.
+
+        Raises:
+            RegistrationError: there is no room for a page behind the machine's RAM.
         """
         self.machine = machine
         self.profile = profile
-        layout = layout_of(machine, profile.registration.sections)
+        layout = layout_of(machine, profile.registration.sections, profile.registration.unprepared)
         self._layout = layout
         self._host = host = MachineHost(machine, layout.exception_table)
         self.engine = Engine(host, profile.engine, profile.decode.defects, self._lookup, machine.resolve)
@@ -86,11 +90,14 @@ class Kprobes:
             host, self.engine, self.slots, layout, lambda: Analysis(text, profile.decode), profile.registration
         )
         runtime = allocate()
-        assert runtime is not None
+        if runtime is None:
+            raise RegistrationError(Errno.ENOMEM, "there is no room behind RAM for what kprobes needs: have less RAM")
         self._trampoline = runtime + 2 * WORD
-        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
-        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
-        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
+        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
+        host.write_text(runtime, _BRK_UPCALL, BRK_KPROBE, *trampoline)
+        self._upcalls: dict[int, Callable[[PtRegs], bool]] = {runtime: self._jprobe_entry}
+        if _BRK_UPCALL in trampoline:
+            self._upcalls[self._trampoline + WORD * trampoline.index(_BRK_UPCALL)] = self._trampoline_handler
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
         self.kretprobes = KretprobeKeeper(
             self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
@@ -111,6 +118,8 @@ class Kprobes:
         if rules.trampoline is Trampoline.BRK:
             hooks.on_break(_KRETPROBE, self._return_breakpoint)
         hooks.on_page_fault(self.engine.fault)
+        if rules.slot_fault is SlotFault.CONCEALS_SLOT:
+            hooks.on_synchronous(self.engine.slot_exception)
 
     def _lookup(self, address: int) -> Kprobe | None:
         return self.registry.lookup(address)
@@ -125,7 +134,10 @@ class Kprobes:
         self.close()
 
     def close(self) -> None:
-        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing."""
+        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing.
+
+        Let calls that are under way with a kretprobe return before: nobody will know where their trampoline leads.
+        """
         for probe in tuple(self.registry):
             self.registry.unregister(probe)
         self._hooks.remove()
@@ -231,13 +243,24 @@ class Kprobes:
 
     def _upcall(self, frame: Frame) -> bool:
         regs = PtRegs(frame, self._host)
-        if self.jprobes.run_entry(regs):
-            return True
-        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
-            return False
-        stored = StoredFrame.at(self._host, regs.x[0])
-        address = self.kretprobes.returns(PtRegs(stored, self._host))
-        stored.put_back(self._host, regs.x[0])
+        function = self._upcalls.get(regs.pc)
+        return function is not None and function(regs)
+
+    def _jprobe_entry(self, regs: PtRegs) -> bool:
+        return self.jprobes.run_entry(regs)
+
+    def _trampoline_handler(self, regs: PtRegs) -> bool:
+        """trampoline_probe_handler, which is called, and not by an exception: masks are those of the caller.
+
+        It keeps interrupts out by a lock (kretprobe_hash_lock). What it leaves PSTATE.D at, which a hit within its
+        handlers may have set, stays.
+        """
+        host, place = self._host, regs.x[0]
+        stored = StoredFrame.at(host, place)
+        host.masks = regs.pstate & DAIF | I
+        address = self.kretprobes.returns(PtRegs(stored, host))
+        regs.pstate = regs.pstate & (I | ~DAIF) | host.masks & (DAIF & ~I)
+        stored.put_back(host, place)
         regs.x[0] = address
         regs.pc += WORD
         return True

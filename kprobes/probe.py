@@ -19,7 +19,9 @@ class GuestFunction:
     """A handler that is a function of the guest: its symbol, or its address.
 
     It is called with the probed address in X0 and the address of a `struct pt_regs` in X1, which it may change, at the
-    level and with the masks of the exception; what it returns in W0 counts as from a Python handler.
+    level and with the masks of the exception; what it returns in W0 counts as from a Python handler. X2 is 0 for a
+    post-handler (its `flags`), the syndrome of the fault for a fault handler, and for the handlers of a kretprobe the
+    address that the function returns to. The entry of a jprobe is another matter: `Jprobe` says.
     """
 
     target: str | int
@@ -102,6 +104,10 @@ class Kprobe:
     def is_gone(self) -> bool:
         """Whether its code is no more (kprobe_gone)."""
         return bool(self.flags & ProbeFlag.GONE)
+
+    def kill(self) -> None:
+        """Its code is no more (kill_kprobe)."""
+        self.flags |= ProbeFlag.GONE
 
     def count_missed(self) -> None:
         """kprobes_inc_nmissed_count."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kprobes.aggregate import Manager
+from kprobes.behaviour import ExceptionTable
 from kprobes.engine import BRK_KPROBE, BRK_SLOT, WORD
 from kprobes.errors import Errno, RegistrationError
 from kprobes.patching import Patch, Patcher
@@ -17,7 +18,7 @@ from kprobes.probe import ArchInstruction, Kprobe, ProbeFlag
 from kprobes.rules import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kprobes.analysis import Analysis
     from kprobes.behaviour import RegistrationRules
@@ -25,6 +26,13 @@ if TYPE_CHECKING:
     from kprobes.host import Host
     from kprobes.layout import Layout
     from kprobes.slots import Slots
+
+
+_ADDRESS = (1 << 64) - 1
+_LARGEST_OFFSET = (1 << 32) - 1
+"""`kprobe.offset` is an unsigned int."""
+_CFI_PREAMBLES = ("__cfi_", "__pfx_")
+_EXCEPTION_TABLE = "__ex_table: it may fault, and the exception table says where to go on then"
 
 
 @attrs.frozen
@@ -99,9 +107,10 @@ class Registry:
         Raises:
             RegistrationError: it cannot be; nothing has changed.
         """
-        address = self._resolve(probe)
-        if probe in self:
-            raise RegistrationError(Errno.EINVAL, f"the probe at {address:#x} is registered already")
+        if probe.fault_handler is not None and not self._engine.rules.has_fault_handlers:
+            raise RegistrationError(Errno.EOPNOTSUPP, "this kernel's probes have no fault handlers any more")
+        address = self.address_of(probe)
+        self.check_new(probe)
         probe.flags &= ProbeFlag.DISABLED
         probe.nmissed = 0
         self._check_place(address)
@@ -122,35 +131,71 @@ class Registry:
         if not probe.is_disabled and not self._all_disarmed:
             self._arm(probe)
 
-    def _resolve(self, probe: Kprobe) -> int:
-        """kprobe_addr: a symbol and an offset, or an address, and not both."""
+    def check_new(self, probe: Kprobe) -> None:
+        """check_kprobe_rereg; RegistrationError if it is registered already."""
+        if probe in self:
+            raise RegistrationError(Errno.EINVAL, f"the probe at {probe.at:#x} is registered already")
+
+    def address_of(self, probe: Kprobe) -> int:
+        """kprobe_addr: where a probe is to be. It has a symbol and an offset, or an address, and not both.
+
+        Raises:
+            RegistrationError: it has neither or both, or there is no such symbol.
+        """
+        if not 0 <= probe.offset <= _LARGEST_OFFSET:
+            raise RegistrationError(
+                Errno.EINVAL, f"the offset {probe.offset:#x} of a probe is not from 0 to {_LARGEST_OFFSET:#x}"
+            )
+        address = (self._base(probe) + probe.offset) & _ADDRESS
+        if self._rules.needs_symbol and self._layout.symbol(address) is None:
+            raise RegistrationError(Errno.ENOENT, f"there is no symbol for {address:#x}: this kernel wants one")
+        return address
+
+    def _base(self, probe: Kprobe) -> int:
         if probe.symbol is None:
             if probe.address is None:
                 raise RegistrationError(Errno.EINVAL, "a probe needs a symbol or an address")
-            return probe.address + probe.offset
-        start = self._layout.symbols.get(probe.symbol)
-        if probe.address is not None and (start is None or probe.address != start + probe.offset):
+            return probe.address
+        if probe.address is not None:
             raise RegistrationError(
-                Errno.EINVAL, f"a probe is at a symbol ({probe.symbol}) or at an address ({probe.address:#x}), not both"
+                Errno.EINVAL,
+                f"a probe is at a symbol ({probe.symbol}) or at an address ({probe.address:#x}), not both; registering "
+                f"sets the address: to register a probe once more, unregister it and set address and flags anew",
             )
+        start = self._layout.symbols.get(probe.symbol)
         if start is None:
             raise RegistrationError(
                 Errno.ENOENT, f"there is no symbol {probe.symbol!r}: a64 disasm shows those there are"
             )
-        return start + probe.offset
+        return start
 
     def _check_place(self, address: int) -> None:
         """check_kprobe_address_safe."""
         layout = self._layout
         where = self._host.locate(address)
+        if address in layout.ftrace_sites:
+            raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is the tracer's, which patches it")
         if not layout.is_text(address):
             raise RegistrationError(Errno.EINVAL, f"there is no code at {where}")
-        if why := layout.why_forbidden(address):
+        if why := self._why_forbidden(address):
             raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is in {why}")
         if address in layout.jump_labels:
             raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is a jump label, which is patched")
         if address in layout.bugs:
             raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is a BUG()")
+        if not self._rules.cfi_preambles and (layout.symbol(address) or "").startswith(_CFI_PREAMBLES):
+            raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is not code, but what CFI checks")
+
+    def _why_forbidden(self, address: int) -> str | None:
+        """Why an address is on the blacklist: by itself or, where the kernel sees to it, for what it is a clone of."""
+        layout = self._layout
+        if self._rules.exception_table is ExceptionTable.BLACKLISTED and address in layout.exception_table:
+            return _EXCEPTION_TABLE
+        if (why := layout.why_forbidden(address)) or not self._rules.suffixes:
+            return why
+        name, _, suffix = (layout.symbol(address) or "").partition(".")
+        original = layout.symbols.get(name) if suffix else None
+        return None if original is None else layout.why_forbidden(original)
 
     def _join(self, found: Kprobe, probe: Kprobe) -> None:
         """register_aggr_kprobe: one more probe on an instruction."""
@@ -174,16 +219,19 @@ class Registry:
         word = self._host.read_word(address)
         if word is None:
             raise RegistrationError(Errno.EINVAL, f"there is no memory at {where}")
-        if self._rules.exception_table and address in self._layout.exception_table:
-            raise RegistrationError(
-                Errno.EINVAL, f"no probe may be at {where}: it may fault, and the exception table says where to go on"
-            )
+        if why := self._why_unprepared(address):
+            raise RegistrationError(Errno.EINVAL, f"no probe may be at {where}: it is in {why}")
         analysis = self._analyse()
         refusal = analysis.explain(address)
         if refusal is not None:
             raise RegistrationError(Errno.EINVAL, refusal.told(self._host.locate))
         probe.opcode = word
         probe.ainsn = self._prepare_execution(address, word, analysis.judge(address).verdict)
+
+    def _why_unprepared(self, address: int) -> str | None:
+        if self._rules.exception_table is ExceptionTable.REFUSED and address in self._layout.exception_table:
+            return _EXCEPTION_TABLE
+        return self._layout.why_unprepared(address)
 
     def _prepare_execution(self, address: int, word: int, verdict: Verdict) -> ArchInstruction:
         instruction = self._host.instruction(word)
@@ -223,13 +271,16 @@ class Registry:
             holder.remove(probe)
             return
         del self._probes[holder.at]
-        self._release_when_idle(holder)
+        if not holder.is_gone:
+            self._release_slot(holder)
 
-    def _release_when_idle(self, probe: Kprobe) -> None:
+    def _release_slot(self, probe: Kprobe) -> None:
         """Give the slot back when nobody can be in it any more: the kernel waits for a grace period."""
         slot = probe.execution.slot
         if slot is not None:
-            self._host.when_returned(lambda: self._slots.free(slot, dirty=False))
+            self._host.when_returned(
+                lambda: self._slots.free(slot, dirty=False), lambda: not self._engine.needs_slot(slot)
+            )
 
     def _valid_holder(self, probe: Kprobe) -> Kprobe:
         holder = self._holder(probe)
@@ -246,26 +297,6 @@ class Registry:
         if not self._all_disarmed and (holder is probe or not holder.is_disabled):
             self._disarm(holder)
         holder.flags |= ProbeFlag.DISABLED
-
-    # --- many at once: all or none
-
-    def register_all(self, probes: Sequence[Kprobe]) -> None:
-        """register_kprobes; RegistrationError if one cannot be registered: none is."""
-        if not probes:
-            raise RegistrationError(Errno.EINVAL, "there are no probes to register")
-        done: list[Kprobe] = []
-        try:
-            for probe in probes:
-                self.register(probe)
-                done.append(probe)
-        except RegistrationError:
-            self.unregister_all(done)
-            raise
-
-    def unregister_all(self, probes: Iterable[Kprobe]) -> None:
-        """unregister_kprobes."""
-        for probe in probes:
-            self.unregister(probe)
 
     # --- disabling
 
@@ -303,10 +334,9 @@ class Registry:
     def kill(self, addresses: range) -> None:
         """The code at these addresses is no more (kprobes_module_callback): its probes are not touched again."""
         for address, probe in self._probes.items():
-            if address in addresses:
-                if isinstance(probe, Manager):
-                    probe.kill()
-                probe.flags |= ProbeFlag.GONE
+            if address in addresses and not probe.is_gone:
+                probe.kill()
+                self._release_slot(probe)
 
     def original_word(self, address: int) -> int | None:
         """The instruction word that a breakpoint stands for; None where there is none."""

@@ -1,6 +1,6 @@
 """The state machine of a hit, as a table: state and event decide what is done.
 
-Row numbers are those of `docs/kprobes.md`, which tells each in words.
+Row numbers are those of `kprobes/README.md`, which tells each in words.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Action(Enum):
     COUNT_AND_ASK = "kprobe_fault_handler: kprobes_inc_nmissed_count"
     EXECUTE_CURRENT = "kprobe_handler: break_handler"
     RETURN = "kprobe_handler: the PC stays"
+    WARN = "reenter_kprobe: WARN_ON, and the PC stays"
     REFUSE = "DBG_HOOK_ERROR"
 
 
@@ -119,42 +120,47 @@ def _in_any_state(row: int, event: Event, action: Action) -> list[Transition]:
     return [Transition(row, state, event, action, state) for state in State]
 
 
-_EXECUTING = (State.HIT_SS, State.REENTER)
+EXECUTING = (State.HIT_SS, State.REENTER)
+"""The states in which an instruction is in its slot, or being simulated."""
+_CURRENT = tuple(state for state in State if state is not State.IDLE)
+_ASIDE = tuple(state for state in _CURRENT if state not in EXECUTING)
+"""Those in which a probe is current, and its instruction is not being executed."""
 
 
 _SINCE_V4_8 = _table(
     Transition(1, State.IDLE, Event.PROBE_HIT, Action.RUN_PRE_HANDLER, State.HIT_ACTIVE),
-    Transition(2, State.HIT_ACTIVE, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS),
-    Transition(3, State.HIT_ACTIVE, Event.SIMULATION, Action.SIMULATE, State.HIT_SS),
-    Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE, State.HIT_ACTIVE),
+    *(Transition(2, state, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS) for state in _CURRENT),
+    Transition(2, State.IDLE, Event.SLOT, Action.EXECUTE_SLOT, State.IDLE),
+    *(Transition(3, state, Event.SIMULATION, Action.SIMULATE, State.HIT_SS) for state in _CURRENT),
+    Transition(3, State.IDLE, Event.SIMULATION, Action.SIMULATE, State.IDLE),
+    *_in_any_state(4, Event.REDIRECTION, Action.LEAVE),
     Transition(5, State.HIT_SS, Event.SLOT_DONE, Action.FINISH_SLOT, State.HIT_SS),
-    *(Transition(5, state, Event.SLOT_DONE, Action.SWALLOW, state) for state in State if state not in _EXECUTING),
-    Transition(6, State.HIT_SS, Event.DONE, Action.FINISH, State.IDLE),
+    Transition(5, State.IDLE, Event.SLOT_DONE, Action.SWALLOW, State.IDLE),
+    *(Transition(5, state, Event.SLOT_DONE, Action.FINISH_SLOT, state) for state in _ASIDE),
+    *(Transition(6, state, Event.DONE, Action.FINISH, State.IDLE) for state in (State.HIT_SS, *_ASIDE)),
+    Transition(6, State.IDLE, Event.DONE, Action.RETURN, State.IDLE),
     Transition(7, State.HIT_ACTIVE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(7, State.HIT_SSDONE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(8, State.REENTER, Event.SLOT_DONE, Action.FINISH_SLOT, State.REENTER),
     Transition(8, State.REENTER, Event.DONE, Action.RESUME_PREVIOUS, None),
     Transition(9, State.HIT_SS, Event.PROBE_HIT, Action.DIE, State.HIT_SS),
     Transition(10, State.REENTER, Event.PROBE_HIT, Action.DIE, State.REENTER),
-    Transition(11, State.OTHER, Event.PROBE_HIT, Action.RETURN, State.OTHER),
+    Transition(11, State.OTHER, Event.PROBE_HIT, Action.WARN, State.OTHER),
     Transition(12, State.HIT_SS, Event.SLOT_ABORT, Action.REWIND, State.IDLE),
     Transition(13, State.REENTER, Event.SLOT_ABORT, Action.REWIND_PREVIOUS, None),
     Transition(14, State.HIT_ACTIVE, Event.HANDLER_ABORT, Action.COUNT_AND_ASK, State.HIT_ACTIVE, "the current probe"),
     Transition(14, State.HIT_SSDONE, Event.HANDLER_ABORT, Action.COUNT_AND_ASK, State.HIT_SSDONE, "the current probe"),
     *_in_any_state(15, Event.BRK_GONE, Action.RETURN),
-    *(
-        Transition(16, state, Event.BREAK_HANDLED, Action.EXECUTE_CURRENT, State.HIT_SS)
-        for state in State
-        if state is not State.IDLE
-    ),
+    *(Transition(16, state, Event.BREAK_HANDLED, Action.EXECUTE_CURRENT, State.HIT_SS) for state in _CURRENT),
     *_in_any_state(17, Event.FOREIGN_BRK, Action.RETURN),
 )
 
 _SINCE_V4_19 = _SINCE_V4_8 | _table(
-    Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE_AND_RESET, State.IDLE),
+    *(Transition(4, state, Event.REDIRECTION, Action.LEAVE_AND_RESET, State.IDLE) for state in State),
 )
 
 _SINCE_V7_2 = _SINCE_V4_19 | _table(
+    Transition(6, State.IDLE, Event.DONE, Action.FINISH, State.IDLE),
     Transition(9, State.HIT_SS, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(11, State.OTHER, Event.PROBE_HIT, Action.REFUSE, State.OTHER),
     *_in_any_state(15, Event.BRK_GONE, Action.REFUSE),
@@ -166,6 +172,10 @@ V4_8_TABLE: Table = MappingProxyType(_SINCE_V4_8)
 V5_10_TABLE: Table = MappingProxyType(
     {key: row for key, row in _SINCE_V4_19.items() if row.event is not Event.BREAK_HANDLED}
 )
-V7_2_TABLE: Table = MappingProxyType(
-    {key: row for key, row in _SINCE_V7_2.items() if row.event not in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)}
-)
+_NOT_IN_V7_2 = {
+    *((state, event) for state in State for event in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)),
+    *((state, Event.SLOT_DONE) for state in State if state not in EXECUTING),
+    *((state, Event.DONE) for state in _ASIDE),
+}
+"""The last two: where the state tells the end of a slot, it is met in no other."""
+V7_2_TABLE: Table = MappingProxyType({key: row for key, row in _SINCE_V7_2.items() if key not in _NOT_IN_V7_2})

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 _WORD = 4
 _BLACKLIST = "_kprobe_blacklist"
 """Addresses of functions that must not be probed (NOKPROBE_SYMBOL), 8 bytes each."""
+_FTRACE = "__mcount_loc"
+"""Addresses of instructions that are the tracer's, likewise."""
 _JUMP_TABLE, _BUG_TABLE, _EXCEPTION_TABLE = "__jump_table", "__bug_table", "__ex_table"
 _ENTRY_SIZES = {_JUMP_TABLE: 16, _BUG_TABLE: 12, _EXCEPTION_TABLE: 8}
 
 
-def layout_of(machine: Machine, sections: AbstractSet[str]) -> Layout:
-    """What the programs of a machine say of their code; `sections` are those that must not be probed.
+def layout_of(machine: Machine, sections: AbstractSet[str], unprepared: AbstractSet[str] = frozenset()) -> Layout:
+    """What the programs of a machine say of their code; `sections` and `unprepared` are those of `RegistrationRules`.
 
     Tables are as Linux has them: places relative to the entry that names them, 4 bytes each.
     """
@@ -37,7 +39,9 @@ def layout_of(machine: Machine, sections: AbstractSet[str]) -> Layout:
     return Layout(
         text=tuple(region for image in images for region in ImageText(image).regions),
         symbols=symbols,
-        forbidden=tuple(item for image in images for item in _forbidden(image, sections)),
+        forbidden=tuple(item for image in images for item in (*_within(image, sections), *_blacklisted(image))),
+        unprepared=tuple(item for image in images for item in _within(image, unprepared)),
+        ftrace_sites=frozenset(site for image in images for site in _addresses(image, _FTRACE)),
         exception_table=dict(tables[_EXCEPTION_TABLE]),
         jump_labels=frozenset(code for code, _ in tables[_JUMP_TABLE]),
         bugs=frozenset(code for code, _ in tables[_BUG_TABLE]),
@@ -64,13 +68,21 @@ def _entries(images: list[Image], name: str) -> Iterator[tuple[int, int]]:
             yield first, second
 
 
-def _forbidden(image: Image, sections: AbstractSet[str]) -> Iterator[Forbidden]:
+def _addresses(image: Image, section: str) -> Iterator[int]:
+    """The addresses, 8 bytes each, that a section has."""
+    _, data = _section(image, section)
+    for at in range(0, len(data) - 7, 8):
+        yield int.from_bytes(data[at : at + 8], "little")
+
+
+def _within(image: Image, sections: AbstractSet[str]) -> Iterator[Forbidden]:
     for name, place in image.sections.items():
         if name in sections and place:
             yield Forbidden(place, f"{name}: {SECTIONS[name]}")
-    _, data = _section(image, _BLACKLIST)
-    for at in range(0, len(data) - 7, 8):
-        address = int.from_bytes(data[at : at + 8], "little")
+
+
+def _blacklisted(image: Image) -> Iterator[Forbidden]:
+    for address in _addresses(image, _BLACKLIST):
         yield Forbidden(_function(image, address), f"{_BLACKLIST}: a function that kprobes needs (NOKPROBE_SYMBOL)")
 
 
