@@ -116,7 +116,18 @@ class FaultHook:
         return taken.ec in (ExceptionClass.INSTRUCTION_ABORT, ExceptionClass.DATA_ABORT)
 
 
-Hook = BreakHook | StepHook | FaultHook
+@attrs.frozen(eq=False)
+class SynchronousHook:
+    """Asked about synchronous exceptions of every class."""
+
+    handler: Callable[[RegisterFrame], Answer]
+
+    def concerns(self, taken: Taken) -> bool:
+        """Whether it is to be asked about an exception."""
+        return taken.vector is Vector.SYNCHRONOUS
+
+
+Hook = BreakHook | StepHook | FaultHook | SynchronousHook
 
 
 @attrs.define(eq=False)

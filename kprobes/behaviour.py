@@ -32,6 +32,7 @@ class SlotFault(Enum):
 
     LEAVES_MASKS = "the PC goes back to the probed address; what was masked for the slot stays so (before v5.12)"
     RESTORES_MASKS = "only if the PC is that of the slot; the masks are restored unless within another hit (v7.2)"
+    CONCEALS_SLOT = "any exception that the instruction ends with becomes one of the probed address, masks included"
 
 
 @unique
@@ -73,6 +74,7 @@ class EngineRules:
         nests_masks: whether what was masked is kept with the hit that another one interrupts.
         slot_end: how the end of a slot is told from other steps, or other BRKs.
         slot_fault: what is done about faults in the slot.
+        checks_landing: whether an instruction is executed out of line only if PSTATE.BTYPE lets it be branched to.
         trampoline: how kretprobes work.
         frames: how they know which calls a return ends.
         jprobes: how jprobes work.
@@ -86,6 +88,7 @@ class EngineRules:
     nests_masks: bool = False
     slot_end: SlotEnd = SlotEnd.CONTEXT
     slot_fault: SlotFault = SlotFault.LEAVES_MASKS
+    checks_landing: bool = False
     trampoline: Trampoline = Trampoline.ASSEMBLY
     frames: FrameMatch = FrameMatch.NONE
     jprobes: Jprobes = Jprobes.REMOVED
@@ -129,6 +132,20 @@ V7_2_ENGINE = EngineRules(
     trampoline=Trampoline.BRK,
     frames=FrameMatch.FRAME_POINTER,
 )
+
+
+STRICT_ENGINE = attrs.evolve(
+    V15_ENGINE,
+    execution=Execution.BRK,
+    masks=DAIF,
+    clears_debug_mask=False,
+    nests_masks=True,
+    slot_end=SlotEnd.STATE,
+    slot_fault=SlotFault.CONCEALS_SLOT,
+    checks_landing=True,
+    frames=FrameMatch.STACK_POINTER,
+)
+"""Ours: BRK ends a slot whatever PSTATE.D is, and nothing but time tells the slot from the probed address."""
 
 
 @unique

@@ -14,7 +14,7 @@ from kprobes.control import ControlBlock
 from kprobes.errors import UnrecoverableReentry
 from kprobes.monitors import DebugMonitors
 from kprobes.probe import GuestFunction
-from kprobes.pt_regs import SS, D, PtRegs
+from kprobes.pt_regs import BTYPE, SS, D, PtRegs
 from kprobes.reports import Message, Moment, MomentReport, Report, TransitionReport, Watcher
 from kprobes.transitions import EXECUTING, Action, Event, Status
 
@@ -159,6 +159,11 @@ class Engine:
             return self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
         return (block.state, Event.HANDLER_ABORT) in self.rules.transitions and self._fire(Event.HANDLER_ABORT, regs)
 
+    def slot_exception(self, frame: Frame) -> bool:
+        """Any synchronous exception from the kernel, for those who conceal the slot."""
+        regs = self._regs(frame)
+        return self.block.state in EXECUTING and self._is_of_slot(regs) and self._fire(Event.SLOT_ABORT, regs)
+
     def _is_of_slot(self, regs: PtRegs) -> bool:
         """Whether a fault counts as one of the instruction that is executed."""
         if self.rules.slot_fault is SlotFault.LEAVES_MASKS:
@@ -210,6 +215,8 @@ class Engine:
         """setup_singlestep: have the return from this exception execute the slot."""
         block, slot = self.block, probe.execution.slot
         assert slot is not None
+        if self.rules.checks_landing:
+            self._check_landing(regs, probe)
         if self.rules.slot_end is SlotEnd.CONTEXT:
             block.step_pending, block.step_end = True, slot + WORD
             self._note(Moment.CONTEXT_SET, regs)
@@ -220,6 +227,15 @@ class Engine:
         regs.pc = slot
         self._note(Moment.SLOT_ENTERED, regs)
         return True
+
+    def _check_landing(self, regs: PtRegs, probe: Kprobe) -> None:
+        """Whether the slot is in a guarded page does not matter then: there PSTATE.BTYPE is 0."""
+        try:
+            self.host.check_landing(probe.execution.instruction, probe.at, regs.frame)
+        except Exception:  # the guest's: it is taken from the probed address, the hit being over
+            self._abandon()
+            raise
+        regs.set_bits(BTYPE, to=False)
 
     def _prepare_step(self, regs: PtRegs) -> None:
         if self.block.status == Status.REENTER and self.rules.clears_debug_mask:
@@ -309,13 +325,21 @@ class Engine:
         block = self.block
         assert block.current is not None
         regs.pc = block.current.at
+        if self._restores_masks:
+            self._unmask(regs)
+            regs.set_bits(SS, to=False)
         if self.rules.execution is Execution.STEP:
             self._end_step(regs)
-        elif self.rules.slot_fault is SlotFault.RESTORES_MASKS and block.status != Status.REENTER:
-            self._unmask(regs)
         self._note(Moment.REWOUND, regs)
         self._abandon()
         return False
+
+    @property
+    def _restores_masks(self) -> bool:
+        """Whether PSTATE is given back as it was when the instruction in the slot faults."""
+        if self.rules.slot_fault is SlotFault.RESTORES_MASKS:
+            return self.block.status != Status.REENTER
+        return self.rules.slot_fault is SlotFault.CONCEALS_SLOT
 
     def _abandon(self) -> None:
         """The current hit is over, though its instruction was not executed."""

@@ -95,6 +95,13 @@ class Host(Protocol):
     def assemble(self, source: str, address: int) -> tuple[int, ...]:
         """The words of some assembly at an address."""
 
+    def check_landing(self, instruction: Instruction, address: int, frame: Frame) -> None:
+        """Have what PSTATE.BTYPE of `frame` does to an instruction at `address` happen (BranchTargetCheck).
+
+        Raises:
+            An exception that the machine takes a guest's exception from, where it may not be branched to so.
+        """
+
     def simulate(self, instruction: Instruction, address: int, frame: Frame, defects: Defect) -> None:
         """Do to `frame` what an instruction does at `address`.
 

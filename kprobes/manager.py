@@ -8,31 +8,31 @@ machine.run()
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
-from kprobes.arch.text import MachineText, layout_of
-from kprobes.behaviour import Execution, Trampoline
+from kprobes.arch.text import MachineText, layout_of, symbolic
+from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
 from kprobes.probe import Kprobe
 from kprobes.profiles import V15
 from kprobes.pt_regs import DAIF, I, PtRegs
-from kprobes.registry import Registry
+from kprobes.registry import Listed, Registry
 from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aarch64.machine import Machine
     from kprobes.host import Frame
     from kprobes.layout import Forbidden
     from kprobes.patching import Patch
     from kprobes.profiles import Profile
-    from kprobes.registry import Listed
     from kprobes.stacks import Stack
 
 AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
@@ -118,6 +118,8 @@ class Kprobes:
         if rules.trampoline is Trampoline.BRK:
             hooks.on_break(_KRETPROBE, self._return_breakpoint)
         hooks.on_page_fault(self.engine.fault)
+        if rules.slot_fault is SlotFault.CONCEALS_SLOT:
+            hooks.on_synchronous(self.engine.slot_exception)
 
     def _lookup(self, address: int) -> Kprobe | None:
         return self.registry.lookup(address)
@@ -198,7 +200,10 @@ class Kprobes:
 
     def listed(self) -> list[Listed]:
         """The probes, as /sys/kernel/debug/kprobes/list has them."""
-        return [self.registry.listed(self._kind(probe), probe) for probe in self.registry]
+        return [
+            Listed(probe.at, self._kind(probe), symbolic(self.machine, probe.at, sized=False), probe.flags)
+            for probe in self.registry
+        ]
 
     def _kind(self, probe: Kprobe) -> str:
         if probe in self.jprobes:
@@ -209,6 +214,25 @@ class Kprobes:
     def blacklist(self) -> tuple[Forbidden, ...]:
         """Where no probe may be, as /sys/kernel/debug/kprobes/blacklist has it."""
         return self._layout.forbidden
+
+    @cached_property
+    def trampoline(self) -> range:
+        """The addresses of the code that functions with a kretprobe return to, by bytes."""
+        source = trampoline_source(self.profile.engine.trampoline, UPCALL)
+        return range(self._trampoline, self._trampoline + WORD * len(self._host.assemble(source, self._trampoline)))
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """The addresses of the programs' symbols."""
+        return self._layout.symbols
+
+    def count_symbols(self, name: str) -> int:
+        """How many symbols have a name: a spec can be about one only."""
+        return sum(image.symbols.count(name) for image in self.machine.images)
+
+    def name(self, address: int) -> str:
+        """An address as `symbol+0x10/0x40`, as kallsyms has it."""
+        return symbolic(self.machine, address)
 
     @property
     def patches(self) -> Sequence[Patch]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from kprobes.behaviour import (
+    STRICT_ENGINE,
     V4_8_ENGINE,
     V4_8_REGISTRATION,
     V5_10_ENGINE,
@@ -52,7 +53,7 @@ V5_10 = Profile("v5.10", "Linux v5.10, the first to end a slot by BRK", V5_10_RU
 
 V7_2 = Profile("v7.2", "Linux v7.2", V7_2_RULES, V7_2_ENGINE, V7_2_REGISTRATION)
 
-STRICT = Profile("strict", "our own: a probe changes nothing but time", STRICT_RULES, V15_ENGINE, V4_8_REGISTRATION)
+STRICT = Profile("strict", "our own: a probe changes nothing but time", STRICT_RULES, STRICT_ENGINE, V4_8_REGISTRATION)
 
 PROFILES: Mapping[str, Profile] = MappingProxyType(
     {profile.name: profile for profile in (V15, V4_8, V5_10, V7_2, STRICT)}

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 D, A, I, F = 1 << 9, 1 << 8, 1 << 7, 1 << 6  # noqa: E741  (they are called so)
 """Bits of PSTATE as it is saved: the masks of debug exceptions, SError, IRQ and FIQ."""
 DAIF = D | A | I | F
+BTYPE = 0b11 << 10
+"""PSTATE.BTYPE, as it is saved: by what kind of indirect branch the instruction was reached."""
 SS = 1 << 21
 """PSTATE.SS, as it is saved."""
 

@@ -37,7 +37,7 @@ _EXCEPTION_TABLE = "__ex_table: it may fault, and the exception table says where
 
 @attrs.frozen
 class Listed:
-    """A line of /sys/kernel/debug/kprobes/list."""
+    """A line of /sys/kernel/debug/kprobes/list: `kind` is k, r or j, `where` the symbol and the offset."""
 
     address: int
     kind: str
@@ -98,10 +98,6 @@ class Registry:
         if found is probe or (isinstance(found, Manager) and probe in found.children):
             return found
         return None
-
-    def listed(self, kind: str, probe: Kprobe) -> Listed:
-        """How a probe is listed; `kind` is k, r or j."""
-        return Listed(probe.at, kind, self._host.locate(probe.at), probe.flags)
 
     # --- registering
 

@@ -1,10 +1,14 @@
 """Our own decode rules: what they accept does out of line, or simulated, exactly what it does in place.
 
 They are derived from what the instruction set says of each definition, by no mask of their own. Three things are asked
-of who executes what they accept: that an exception in the slot is one of the probed address; that the slot is in a
-guarded page if the probed address is; and that the slot is executed with the PSTATE that was interrupted, but for the
-masks D, A, I and F and for PSTATE.SS. What the exceptions of the probe change by themselves is not undone, and nothing
-that reads it is accepted: ELR_ELx, SPSR_ELx, ESR_ELx and FAR_ELx, the event register, the exclusive monitor.
+of who executes what they accept, and `behaviour.STRICT_ENGINE` does them: an exception in the slot becomes one of the
+probed address; PSTATE.BTYPE is checked there, so that it does not matter whether the slot is in a guarded page; and the
+slot is executed with the PSTATE that was interrupted, but for BTYPE, the masks D, A, I and F, and SS.
+
+What no rule can hide, and what reads it is therefore refused: ELR_EL1, SPSR_EL1 and ESR_EL1 are written by the
+exceptions of a hit; MDSCR_EL1 and DAIF are others while the slot is executed; the return from a hit clears the
+exclusive monitor and sets the event register. Counters go on during a hit, and text that is read as data shows the BRK:
+those can be read, as they are what time and text are.
 """
 
 from __future__ import annotations

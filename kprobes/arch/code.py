@@ -156,7 +156,6 @@ def simulate(
     if reads_too_much:
         fields = {**fields, "sf": 1}
     with _in_place_of(cpu, frame, address):
-        fetch(cpu, address)  # tells whether the page is guarded
         if Defect.IGNORES_BTYPE not in defects:
             _check_landing(cpu, decoded)
         _execute(cpu, attrs.evolve(decoded, fields=fields))
@@ -164,6 +163,21 @@ def simulate(
             cpu.gpr[fields["rt"]] &= mask(32)
         if Defect.IGNORES_BTYPE in defects and not decoded.definition.traits & Trait.HINT:
             cpu.next_btype = frame.pstate >> 10 & 3
+        _put_into(frame, cpu)
+
+
+def check_landing(cpu: Cpu, instruction: A64Instruction, address: int, frame: Registers) -> None:
+    """BranchTargetCheck of an instruction at `address` by PSTATE.BTYPE of `frame`; `cpu` is left as it was.
+
+    The BRK of a probe has passed it whatever PSTATE.BTYPE was.
+
+    Raises:
+        ArchException: the branch target exception.
+    """
+    decoded = decode(instruction.word)
+    assert decoded is not None, f"{instruction.word:#010x} is unallocated, and cannot be branched to"
+    with _in_place_of(cpu, frame, address):
+        _check_landing(cpu, decoded)
 
 
 def _is_narrow_literal(decoded: Decoded) -> bool:
@@ -171,7 +185,8 @@ def _is_narrow_literal(decoded: Decoded) -> bool:
 
 
 def _check_landing(cpu: Cpu, decoded: Decoded) -> None:
-    """BranchTargetCheck, which the BRK of the probe has passed whatever PSTATE.BTYPE was."""
+    """BranchTargetCheck, where the CPU is."""
+    fetch(cpu, cpu.pc)  # tells whether the page is guarded
     btype = cpu.pstate.btype
     if btype and cpu.in_guarded_page and not decoded.definition.can_be_reached_by(cpu, decoded.fields):
         raise branch_target(btype)
@@ -187,7 +202,7 @@ def _execute(cpu: Cpu, decoded: Decoded) -> None:
 
 @contextmanager
 def _in_place_of(cpu: Cpu, frame: Registers, pc: int) -> Iterator[None]:
-    """Have the CPU be where the frame is, about to execute at `pc`; what it does goes into the frame, not the CPU."""
+    """Have the CPU be where the frame is, about to execute at `pc`, for a while."""
     kept = cpu.pstate, cpu.pc, cpu.next_pc, cpu.next_btype, cpu.gpr[:], cpu.sp_el[:], cpu.exclusive
     cpu.pstate = PState.from_spsr(frame.pstate)
     cpu.pc, cpu.next_pc, cpu.next_btype = pc, (pc + _WORD) & _X, 0
@@ -196,9 +211,13 @@ def _in_place_of(cpu: Cpu, frame: Registers, pc: int) -> Iterator[None]:
     cpu.context_changed()
     try:
         yield
-        frame.x[:], frame.sp, frame.pc = cpu.gpr[:ZR], cpu.sp, cpu.next_pc
-        state = attrs.evolve(cpu.pstate, btype=cpu.next_btype)
-        frame.pstate = frame.pstate & ~(_NZCV | _BTYPE) | state.to_spsr() & (_NZCV | _BTYPE)
     finally:
         cpu.pstate, cpu.pc, cpu.next_pc, cpu.next_btype, cpu.gpr[:], cpu.sp_el[:], cpu.exclusive = kept
         cpu.context_changed()
+
+
+def _put_into(frame: Registers, cpu: Cpu) -> None:
+    """Have the frame be where the CPU will be after its instruction."""
+    frame.x[:], frame.sp, frame.pc = cpu.gpr[:ZR], cpu.sp, cpu.next_pc
+    state = attrs.evolve(cpu.pstate, btype=cpu.next_btype)
+    frame.pstate = frame.pstate & ~(_NZCV | _BTYPE) | state.to_spsr() & (_NZCV | _BTYPE)

@@ -11,12 +11,12 @@ from aarch64.access import Access, load, store
 from aarch64.assembler import assemble_source
 from aarch64.bits import mask
 from aarch64.exceptions import ArchException, Fault
-from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook
+from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook, SynchronousHook
 from aarch64.machine import MachineError
 from aarch64.memory import PAGE_SIZE
 from aarch64.pointer_auth import strip
 from aarch64.translation.permissions import Right
-from kprobes.arch.code import A64Instruction, simulate
+from kprobes.arch.code import A64Instruction, check_landing, simulate
 from kprobes.errors import KprobesError
 from kprobes.host import Frame, Host, MemoryFault, Strip
 from kprobes.monitors import MDSCR_KDE, MDSCR_MDE, MDSCR_SS
@@ -130,6 +130,10 @@ class MachineHost:
         (segment,) = assemble_source(source, filename="kprobes", base=address).segments
         data = segment.data
         return tuple(int.from_bytes(data[at : at + _WORD], "little") for at in range(0, len(data), _WORD))
+
+    def check_landing(self, instruction: Instruction, address: int, frame: Frame) -> None:
+        """Raise the branch target exception of an instruction at `address`, where PSTATE.BTYPE of `frame` makes one."""
+        check_landing(self._cpu, A64Instruction(instruction.word), address, frame)
 
     def simulate(self, instruction: Instruction, address: int, frame: Frame, defects: Defect) -> None:
         """Do to `frame` what an instruction does at `address`; an ArchException is the guest's."""
@@ -306,14 +310,25 @@ class KernelHooks:
         handler = self._of_kernel(handle)
         self._add(FaultHook(lambda frame: handler(frame) if is_page_fault(frame) else Answer.NOT_MINE))
 
+    def on_synchronous(self, handle: Callable[[Frame], bool]) -> None:
+        """Have every synchronous exception that is taken from the kernel handled, those of higher levels included."""
+
+        def handler(frame: RegisterFrame) -> Answer:
+            return self._answer(handle, frame) if frame.source_el == KERNEL else Answer.NOT_MINE
+
+        self._add(SynchronousHook(handler))
+
     def _of_kernel(self, handle: Callable[[Frame], bool]) -> Callable[[RegisterFrame], Answer]:
         def handler(frame: RegisterFrame) -> Answer:
             if not frame.el == frame.source_el == KERNEL:
                 return Answer.NOT_MINE
-            with self._host.handling():
-                return Answer.HANDLED if handle(frame) else Answer.NOT_MINE
+            return self._answer(handle, frame)
 
         return handler
+
+    def _answer(self, handle: Callable[[Frame], bool], frame: RegisterFrame) -> Answer:
+        with self._host.handling():
+            return Answer.HANDLED if handle(frame) else Answer.NOT_MINE
 
     def _add(self, hook: Hook) -> None:
         self._hooks.add(hook)

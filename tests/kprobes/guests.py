@@ -64,6 +64,10 @@ class Guest:
         data = self.machine.memory.read_bytes(address, 8 * count)
         return [int.from_bytes(data[at : at + 8], "little") for at in range(0, 8 * count, 8)]
 
+    def word(self, address: int) -> int | None:
+        """The instruction word at an address."""
+        return self.kprobes.engine.host.read_word(address)
+
     def push(self, *values: int) -> None:
         """Put double words on the stack, the first one at the lowest address, 16 bytes aligned."""
         cpu = self.machine.cpu

@@ -234,6 +234,51 @@ def test_handlers_of_several_probes_on_an_instruction(profile):
     assert [5, 100] == seen
 
 
+def test_each_handler_has_the_same_stack():
+    guest = make_guest(SOURCE, KERNELS["v4.8"])
+    stacks = []
+
+    def look(_probe: Kprobe, _regs: PtRegs) -> None:
+        stacks.append(guest.machine.cpu.sp)
+
+    keeps = GuestFunction("keeps")
+    for handler in (look, keeps, look, keeps, look):
+        guest.kprobes.register(Kprobe("plus", pre_handler=handler))
+    assert 8 == guest.call("plus", 5)
+    assert 1 == len(set(stacks))
+    assert stacks[0] - PT_REGS_SIZE == guest.words("saw", 6)[-1]
+
+
+def test_code_that_runs_with_sp_el0_is_given_handlers_that_run_with_sp_el1():
+    """The registers are put below SP_EL1, on a multiple of 16, and what is interrupted keeps its own stack pointer."""
+    guest = make_guest(SOURCE, KERNELS["v4.8"])
+    guest.kprobes.register(Kprobe("plus", pre_handler=GuestFunction("keeps")))
+    cpu = guest.machine.cpu
+    cpu.sp_el[0], cpu.sp_el[1], cpu.pstate.sp = STACK - 0x400, STACK - 8, 0
+    cpu.context_changed()
+    assert 8 == guest.call("plus", 5)
+    place = (STACK - 8 - PT_REGS_SIZE) & -16
+    words = guest.words("saw", 6 + 34)
+    assert [place, place] == [words[1], words[5]]
+    assert [STACK - 0x400, guest.address("plus"), 0b0111 << 6 | 1 << 2] == words[6 + 31 :]
+    assert [STACK - 0x400, STACK - 8] == cpu.sp_el[:2]
+
+
+def test_negative_numbers_that_a_handler_in_python_leaves_are_taken_for_64_bits():
+    guest = make_guest(SOURCE, KERNELS["v4.8"])
+
+    def negate(_probe: Kprobe, regs: PtRegs) -> None:
+        regs.x[3] = -3
+
+    guest.kprobes.register(
+        Kprobe("plus", pre_handler=GuestFunction("keeps")),
+        Kprobe("plus", pre_handler=negate),
+    )
+    assert 8 == guest.call("plus", 5)
+    assert [(1 << 64) - 3] == guest.words("saw", 10)[9:]
+    assert (1 << 64) - 3 == guest.machine.cpu.gpr[3]
+
+
 # --- faults in a handler
 
 TABLE = RAM_BASE + 0x20_0000

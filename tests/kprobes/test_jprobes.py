@@ -10,6 +10,7 @@ from kprobes.jprobes import Jprobe, StackMismatch
 from kprobes.manager import UPCALL
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
 from kprobes.pt_regs import PtRegs
+from kprobes.returns import Kretprobe
 from kprobes.stacks import FixedCopy, NoCopy
 from tests.kprobes.guests import JPROBE_RETURN, KERNELS, STACK, WITH_JPROBES, Guest, kernels, make_guest
 
@@ -76,6 +77,8 @@ masks:  mrs     x0, DAIF
 saw:    .space  32
 {JPROBE_RETURN}
 """
+
+BRK_UPCALL = 0xD420_0000 | UPCALL << 5
 
 DAIFS = {"nothing masked": 0b0000, "interrupts masked": 0b0011, "all but D masked": 0b0111}
 
@@ -484,7 +487,76 @@ def test_a_jprobe_that_is_unregistered_while_its_handler_runs_has_its_function_e
     assert 33 == guest.machine.cpu.gpr[0]
 
 
+# --- with kretprobes, and with instructions that are simulated
+
+
+@pytest.mark.parametrize("first", ["jprobe", "kretprobe"])
+@pytest.mark.parametrize(**kernels(WITH_JPROBES))
+def test_with_a_kretprobe_on_the_same_function(profile, first):
+    guest = make_guest(SOURCE, profile)
+    log = []
+    jprobe = Jprobe(lambda regs: log.append(("called", regs.argument(0))), "third")
+    kretprobe = Kretprobe(lambda _instance, regs: log.append(("returns", regs.return_value)), "third")
+    guest.kprobes.register(*((jprobe, kretprobe) if first == "jprobe" else (kretprobe, jprobe)))
+    assert 11 == guest.call("caller", 100)
+    assert [("called", 100), ("returns", 33), ("called", 33), ("returns", 11)] == log
+
+
+@pytest.mark.parametrize(**kernels(WITH_JPROBES))
+def test_a_handler_that_returns_as_a_function_does_into_a_trampoline_leaks_nothing(profile):
+    """The kretprobe's handler takes what the jprobe's returned for what the function did, and ends the hit."""
+    guest = make_guest(SOURCE, profile)
+    log = []
+    guest.kprobes.register(
+        Jprobe(GuestFunction("returns"), "third"),
+        Kretprobe(lambda _instance, regs: log.append(regs.return_value), "third"),
+    )
+    assert 77 == guest.call("third", 100)
+    assert [77] == log
+    assert guest.kprobes.engine.block.current is None
+
+
+def test_a_function_that_begins_with_a_branch():
+    source = SOURCE + ".text\nstarts: cbnz x0, other\nmov x0, #50\nret\n"
+    guest = make_guest(source, KERNELS["v4.8"])
+    guest.kprobes.register(Jprobe(GuestFunction("counts"), "starts"))
+    assert (6, 50) == (guest.call("starts", 5), guest.call("starts", 0))
+    assert [1, 4, 16, 6] * 2 == guest.rows
+    assert not has_slot(guest)
+
+
 # --- what it is not
+
+
+def test_another_brk_of_kprobes_is_not_the_end_of_a_handler():
+    """longjmp_break_handler knows one address; elsewhere BRK #4 is met again and again."""
+    guest = make_guest(SOURCE + ".text\nbrks: brk #4\nb jprobe_return\n", KERNELS["v15"])
+    guest.kprobes.register(Jprobe(GuestFunction("brks"), "third"))
+    guest.machine.cpu.pc = guest.address("third")
+    assert guest.machine.run(100).reason in (StopReason.STUCK, StopReason.MAX_CYCLES)
+    assert guest.address("brks") == guest.machine.cpu.pc
+    assert [1, 4, 17, 17] == guest.rows[:4]
+
+
+@pytest.mark.parametrize("when", ["after a hit", "while a handler of the guest runs"])
+def test_the_code_that_calls_handlers_in_python_is_for_nobody_else(when):
+    guest = make_guest(SOURCE + ".text\n.balign 2048\nvectors: .space 0x200\nvector: b .\n", KERNELS["v15"])
+    guest.machine.cpu.sysregs["VBAR_EL1"] = guest.address("vectors")
+    places = []
+    jprobe = Jprobe(lambda _regs: None, "third")
+    guest.machine.cpu.observers.append(lambda _cpu, pc, _word: places.append(pc))
+    guest.kprobes.register(jprobe)
+    guest.call("third", 100)
+    guest.machine.cpu.observers.clear()
+    upcall = next(pc for pc in places if pc > guest.address("vector") and guest.word(pc) == BRK_UPCALL)
+    if when == "while a handler of the guest runs":
+        guest.kprobes.unregister(jprobe)
+        guest.kprobes.register(Jprobe(GuestFunction("counts"), "third"))
+        guest.machine.cpu.pc = guest.address("third")
+        guest.machine.run(100, until="counts")
+    guest.machine.cpu.pc = upcall
+    assert StopReason.UNTIL is guest.machine.run(100, until="vector").reason
+    assert upcall == guest.machine.cpu.elr[1]
 
 
 def test_the_brk_of_the_upcall_is_the_guests_own_elsewhere():

@@ -111,6 +111,7 @@ FIXED = {
     "at its top": (FixedCopy(), TASK_TOP - 16, 0),
     "behind its top": (FixedCopy(), TASK_TOP, 0),
     "near the top of a small stack": (FixedCopy(), SMALL_TOP - 64, 48),
+    "behind the top of a small stack": (FixedCopy(), SMALL_TOP, 0),
     "near the top of one nobody told of": (FixedCopy(), UNKNOWN + 0x1FC0, 48),
     "all of an interrupt's": (FixedCopy(), IRQ_TOP - 96, 96),
     "all of an interrupt's, exactly": (FixedCopy(), IRQ_TOP - 128, 128),

@@ -1,0 +1,205 @@
+"""The transparency law: a probe changes nothing but time.
+
+Ours (STRICT) obeys it whatever the instruction and the state, by each way to execute. The kernels do not, in ways that
+are listed: those of their engines, which concern any instruction (`told_by_kernel`), and those of single instructions
+(FINDINGS). What is on no list obeys; what is on a list and does not differ any more fails.
+"""
+
+import os
+import random
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aarch64.isa.table import assemble, decode
+from kprobes import STRICT, V4_8, V5_10, V7_2, V15
+from kprobes.analysis import verdict
+from kprobes.arch.code import A64Instruction
+from kprobes.behaviour import Execution
+from kprobes.pt_regs import A, D, F, I
+from kprobes.rules import Verdict
+from tests.kprobes.findings import FINDINGS
+from tests.kprobes.transparency import (
+    NO_TRAPS,
+    RAM,
+    RAM_SIZE,
+    SCTLR_EN_KEYS,
+    UNMAPPED,
+    UPPER,
+    VECTORS,
+    Bench,
+    Case,
+    differences,
+    draw_case,
+    is_fault,
+    told_by_kernel,
+)
+from tests.strategies import IMPLEMENTED
+
+BY_STEP = attrs.evolve(
+    STRICT,
+    engine=attrs.evolve(STRICT.engine, execution=Execution.STEP, masks=A | I | F, clears_debug_mask=True),
+)
+"""Our rules, executed by hardware step: so a probe must not be where PSTATE.D is set."""
+OURS = {"by BRK": STRICT, "by step": BY_STEP}
+KERNELS = {profile.name: profile for profile in (V15, V4_8, V5_10, V7_2)}
+ENGINES = {
+    f"strict, engine of {profile.name}": attrs.evolve(STRICT, engine=profile.engine) for profile in (V15, V5_10, V7_2)
+}
+EL1H = 0x05
+PLAIN = Bench()
+BENCHES = {name: Bench(profile, guards_slots=name == "by BRK") for name, profile in (OURS | KERNELS | ENGINES).items()}
+"""For ours it does not matter whether slots are in guarded pages: one way to execute is tried so, the other not."""
+SAMPLES = 6 if os.environ.get("CI") else 2
+
+
+def judged(bench, word):
+    return verdict(A64Instruction(word), bench.profile.decode).verdict
+
+
+def is_legal(bench, case):
+    """Whether the case can be probed, and the hit be finished."""
+    is_steppable = bench.profile.engine.execution is Execution.BRK or not case.masks_debug
+    return is_steppable and judged(bench, case.word) is not Verdict.REJECT
+
+
+def shown(case, found):
+    values = {
+        name: tuple(hex(one) if isinstance(one, int) else one for one in both if not isinstance(one, bytes))
+        for name, both in found.items()
+    }
+    return f"{case}\n{values}"
+
+
+def cases(definition, count=SAMPLES):
+    rng = random.Random(f"{definition.title} {definition.pattern.text}")
+    return [draw_case(rng, definition) for _ in range(count)]
+
+
+# --- ours
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_probe_changes_nothing(name):
+    bench, checked = BENCHES[name], set()
+    for definition in IMPLEMENTED:
+        for case in cases(definition):
+            if not is_legal(bench, case):
+                continue
+            wanted = PLAIN.run(case)
+            found = differences(bench.run(case), wanted)
+            assert not found, shown(case, found)
+            completes = not is_fault(wanted) and wanted["PSTATE.el"] == 1
+            assert "pre" in bench.hits
+            assert ("post" in bench.hits) == completes, case
+            checked.add((definition.title, completes))
+    for outcome, least in ((True, 150), (False, 40)):
+        assert len([title for title, completes in checked if completes is outcome]) > least, "hardly anything was tried"
+
+
+@given(st.sampled_from(IMPLEMENTED), st.randoms(use_true_random=False), st.sampled_from(sorted(OURS)))
+def test_a_probe_changes_nothing_in_any_state(definition, rng, name):
+    bench, case = BENCHES[name], draw_case(rng, definition)
+    if is_legal(bench, case):
+        found = differences(bench.run(case), PLAIN.run(case))
+        assert not found, shown(case, found)
+
+
+# --- the kernels
+
+
+@pytest.mark.parametrize("name", [*KERNELS, *ENGINES])
+def test_the_kernels_obey_but_for_what_is_listed(name):
+    """Whatever is not a finding ends as without a probe, or as `told_by_kernel` says of a fault in the slot."""
+    bench, checked = BENCHES[name], 0
+    for definition in IMPLEMENTED:
+        listed = [item for item in FINDINGS if name in item.kernels and definition.title in item.titles]
+        for drawn in cases(definition, SAMPLES // 2 + 1):
+            case = attrs.evolve(drawn, hcr=NO_TRAPS)
+            if not is_legal(bench, case) or any(item.when(case) for item in listed):
+                continue
+            checked += 1
+            found = differences(bench.run(case), told_by_kernel(bench, PLAIN, case))
+            assert not found, shown(case, found)
+    assert checked > 250 * (SAMPLES // 2 + 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "item"),
+    [(name, item) for item in FINDINGS for name in item.kernels],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_a_finding_is_one(name, item):
+    """A finding that does not differ any more, or differs otherwise, is to be mended here."""
+    bench, case = BENCHES[name], item.case
+    definition = decode(case.word).definition
+    assert definition.title in item.titles
+    assert item.when(case)
+    assert judged(bench, case.word) is not Verdict.REJECT
+    assert set(differences(bench.run(case), PLAIN.run(case))) == item.differs, item.why
+
+
+@pytest.mark.parametrize("item", FINDINGS, ids=lambda item: item.name)
+def test_a_finding_of_the_kernels_is_none_of_ours(item):
+    """It is rejected, or obeys."""
+    for name in OURS:
+        bench = BENCHES[name]
+        if is_legal(bench, item.case):
+            assert not differences(bench.run(item.case), PLAIN.run(item.case))
+
+
+# --- the kernels' engines: what they do about exceptions in the slot
+
+LOAD = Case(assemble("ldr x0, [x1, #8]"), pstate=EL1H, translates=True)
+
+
+AUTHENTICATION = Case(assemble("autiza x0"), x=(1, *LOAD.x[1:]), pstate=EL1H, sctlr=SCTLR_EN_KEYS)
+
+
+def loading(address):
+    return attrs.evolve(LOAD, x=(0, address, *LOAD.x[2:]))
+
+
+@pytest.mark.parametrize(
+    ("name", "case", "differs", "why"),
+    [
+        ("v15", loading(UNMAPPED), {"SPSR_EL1"}, "slot-masks: I stays masked, and SS set"),
+        ("v4.8", loading(UNMAPPED), {"SPSR_EL1"}, "slot-masks"),
+        ("v5.10", loading(UNMAPPED), {"SPSR_EL1"}, "slot-masks: D, A, I and F stay masked"),
+        ("v7.2", loading(UNMAPPED), set(), "masks are restored (v5.12)"),
+        ("v15", loading(UPPER + (1 << 30)), {"SPSR_EL1", "ELR_EL1", "MDSCR_EL1"}, "slot-address: no page fault"),
+        ("v5.10", loading(UPPER + (1 << 30)), {"SPSR_EL1", "ELR_EL1"}, "slot-address"),
+        ("v7.2", loading(UPPER + (1 << 30)), {"SPSR_EL1", "ELR_EL1"}, "slot-address"),
+        ("v7.2", Case(assemble("udf #0"), pstate=EL1H), {"SPSR_EL1", "ELR_EL1"}, "slot-address: UNDEFINED"),
+        ("v4.8", AUTHENTICATION, {"SPSR_EL1", "ELR_EL1", "MDSCR_EL1"},
+         "slot-address: FPAC"),
+        (
+            "v7.2",
+            Case(assemble("add x0, x0, #1"), pstate=EL1H | 0b10 << 10, translates=True, guarded=True),
+            {"pc", "x0", "ELR_EL1", "SPSR_EL1", "ESR_EL1", "PSTATE.d", "PSTATE.a", "PSTATE.i", "PSTATE.f"},
+            "slot-landing: the slot is in no guarded page",
+        ),
+    ],
+)  # fmt: skip
+def test_an_exception_in_the_slot(name, case, differs, why):
+    bench = BENCHES[name]
+    assert set(differences(bench.run(case), PLAIN.run(case))) == differs, why
+    assert not differences(bench.run(case), told_by_kernel(bench, PLAIN, case))
+
+
+@pytest.mark.parametrize("name", ["v15", "v4.8", "by step"])
+def test_a_step_with_debug_exceptions_masked_runs_off_the_slot(name):
+    """The step is never taken: so who steps cannot be transparent where PSTATE.D is set, whatever the instruction."""
+    case = Case(assemble("add x0, x0, #1"), pstate=EL1H | D)
+    seen = BENCHES[name].run(case)
+    assert BENCHES[name].hits == ["pre"]
+    assert seen["pc"] >> 12 == (RAM + RAM_SIZE) >> 12 or seen["pc"] >> 12 == VECTORS >> 12
+
+
+@pytest.mark.parametrize("name", ["by BRK", "v5.10", "v7.2"])
+def test_a_breakpoint_ends_the_slot_whatever_is_masked(name):
+    case = Case(assemble("add x0, x0, #1"), pstate=EL1H | D)
+    assert not differences(BENCHES[name].run(case), PLAIN.run(case))
+    assert BENCHES[name].hits == ["pre", "post"]
