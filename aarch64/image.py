@@ -54,6 +54,10 @@ class SymbolTable(Mapping[str, int]):
         """Bytes the symbol covers, 0 if that is not known; KeyError for an unknown name."""
         return self._by_name[name].size
 
+    def count(self, name: str) -> int:
+        """How many symbols have a name."""
+        return sum(symbol.name == name for symbol in self._by_address)
+
     def at(self, address: int) -> tuple[str, int] | None:
         """The symbol that `address` belongs to and the offset from it; None if it belongs to none.
 

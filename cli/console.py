@@ -96,15 +96,47 @@ def _plain(line: Line) -> str:
 
 
 def _write_styled(lines: Iterable[Line]) -> None:
-    from rich.console import Console  # noqa: PLC0415  (only a terminal pays for it)
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(highlight=False, soft_wrap=True)
+    terminal = _Terminal()
     for line in lines:
+        terminal.print(line)
+
+
+class _Terminal:
+    """Standard output, a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console  # noqa: PLC0415  (only a terminal pays for it)
+        from rich.text import Text  # noqa: PLC0415
+
+        self._console = Console(highlight=False, soft_wrap=True)
+        self._text = Text
+
+    def print(self, line: Line) -> None:
+        """Print a line."""
         parts = [line] if isinstance(line, str) else line
-        console.print(
-            Text.assemble(*(part if isinstance(part, str) else (part.text, part.style.value) for part in parts))
+        self._console.print(
+            self._text.assemble(*(part if isinstance(part, str) else (part.text, part.style.value) for part in parts))
         )
+
+    def rendered(self, lines: Iterable[Line]) -> str:
+        """What would be printed."""
+        with self._console.capture() as printed:
+            for line in lines:
+                self.print(line)
+        return printed.get()
+
+
+class Renderer:
+    """Makes one text of lines for standard output, for who writes it there among other things."""
+
+    def __init__(self) -> None:
+        self._terminal = _Terminal() if sys.stdout.isatty() else None
+
+    def __call__(self, lines: Iterable[Line]) -> str:
+        """The lines, each ended, with colours if it is a terminal that has them."""
+        if self._terminal is not None:
+            return self._terminal.rendered(lines)
+        return "".join(f"{_plain(line)}\n" for line in lines)
 
 
 def examples(*lines: str) -> str:

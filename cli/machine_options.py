@@ -86,8 +86,7 @@ def _dump_directory() -> Path | None:
     return Path(name) if name else None
 
 
-_PARAMETERS = (
-    click.argument("program"),
+_OPTIONS = (
     click.option(
         "--entry",
         type=parse_place,
@@ -156,6 +155,17 @@ _PARAMETERS = (
 
 def with_machine_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the argument PROGRAM and the options above, and itself one `machine_options` for them all."""
+    return _with_machine_options(command, click.argument("program"))
+
+
+def with_optional_program(command: Callable[..., None]) -> Callable[..., None]:
+    """As `with_machine_options`, for a command that may do without; the program is then empty."""
+    return _with_machine_options(command, click.argument("program", required=False, default=""))
+
+
+def _with_machine_options(
+    command: Callable[..., None], program: Callable[[Callable[..., None]], Callable[..., None]]
+) -> Callable[..., None]:
     names = [field.name for field in attrs.fields(MachineOptions)]
 
     @wraps(command)
@@ -164,6 +174,6 @@ def with_machine_options(command: Callable[..., None]) -> Callable[..., None]:
         command(*args, machine_options=options, **values)
 
     decorated: Callable[..., None] = gather
-    for parameter in reversed(_PARAMETERS):
-        decorated = parameter(decorated)
-    return decorated
+    for option in reversed(_OPTIONS):
+        decorated = option(decorated)
+    return program(decorated)

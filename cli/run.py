@@ -5,37 +5,25 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 import click
 
-from aarch64.machine import RETURN_ADDRESS, MachineError
 from aarch64.stop import StopReason
 from aarch64.translation.break_before_make import BreakBeforeMake
 from cli import console, report
-from cli.console import InputError, blaming
-from cli.host_console import HostConsole
 from cli.machine_options import with_machine_options
-from cli.numbers import parse_count, parse_integer, parse_place
-from cli.watching import watch
+from cli.running import check_files, complaint, exit_status, output, with_run_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from aarch64.machine import Machine
-    from aarch64.stop import Stop
     from aarch64.translation.break_before_make import Violation
+    from cli.host_console import HostConsole
     from cli.machine_options import MachineOptions
-
-_STATUSES = {
-    StopReason.RETURNED: 0,
-    StopReason.MAX_CYCLES: 124,
-    StopReason.UNSUPPORTED: 125,
-    StopReason.STUCK: 125,
-    StopReason.INTERRUPTED: console.INTERRUPTED,
-}
+    from cli.running import RunOptions
 
 _VIOLATIONS_TOLD = 20
 """How many violations of break-before-make are told on stderr."""
@@ -43,11 +31,8 @@ _VIOLATIONS_TOLD = 20
 
 @attrs.frozen
 class _Options:
-    """What the command line asks for, beyond the machine and the program."""
+    """What the command line asks for, beyond the machine, the program and how it is run."""
 
-    arguments: tuple[str, ...]
-    call: int | str | None
-    max_cycles: int | None
     trace: str | None
     json: str | None
     check_bbm: bool
@@ -56,9 +41,7 @@ class _Options:
 
 @click.command(no_args_is_help=True)
 @with_machine_options
-@click.argument("arguments", nargs=-1, metavar="[ARG]...")
-@click.option("--call", type=parse_place, metavar="SYMBOL", help="Call a function with the ARGs, print X0 and stop.")
-@click.option("--max-cycles", type=parse_count, metavar="CYCLES", help="Stop after this many cycles.")
+@with_run_options
 @click.option("--trace", metavar="FILE", help="Write a line for each instruction and exception; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write the final state as JSON; - is stdout, after all that is printed.")
 @click.option("--profile", is_flag=True, help="Tell where the cycles went, at the end and on stderr.")
@@ -67,17 +50,12 @@ class _Options:
     is_flag=True,
     help="Report translation table entries that were changed without break-before-make.",
 )
-@click.option(
-    "--semihosting-root",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Let semihosting use the files in this directory. Without it, there are none.",
-)
 @click.pass_context
 def run(
     ctx: click.Context,
     /,
     machine_options: MachineOptions,
-    semihosting_root: Path | None,
+    run_options: RunOptions,
     **options: object,
 ) -> None:
     """Run PROGRAM: an ELF file, an assembly source (.s), or a raw image.
@@ -119,32 +97,24 @@ def run(
       141  nobody reads its output any more
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     wanted = _Options(**options)  # type: ignore[arg-type]  # click gives what the options above say
-    host = HostConsole()
-    with machine_options.machine(
-        console=host.console,
-        semihosting_root=semihosting_root,
-        arguments=wanted.arguments if wanted.call is None else (),
-    ) as machine:
-        host.on_end = machine.interrupt
-        if wanted.call is not None:
-            machine.prepare_call(wanted.call, *(_argument(machine, text) for text in wanted.arguments))
-        _check_files(machine_options, wanted)
-        status = _run(machine, host, wanted)
+    with run_options.started(machine_options) as (machine, host):
+        check_files(machine_options, {"--trace": wanted.trace, "--json": wanted.json})
+        status = _run(machine, host, run_options, wanted)
     ctx.exit(status)
 
 
-def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
+def _run(machine: Machine, host: HostConsole, run_options: RunOptions, options: _Options) -> int:
     """Run as asked; the exit status."""
     checker = BreakBeforeMake(machine.cpu) if options.check_bbm else None
     if options.profile and machine.hot_path is not None:
         machine.hot_path.profile = Counter()
     with ExitStack() as stack:
-        results = stack.enter_context(_output(options.json, host))
-        trace = stack.enter_context(_output(options.trace, host))
+        results = stack.enter_context(output(options.json, host))
+        trace = stack.enter_context(output(options.trace, host))
         with _traced(machine, trace):
-            stop = watch(machine, host, options.max_cycles, None if options.call is None else RETURN_ADDRESS)
+            stop = run_options.run(machine, host)
         violations = _violations(checker)
-        status = _exit_status(stop)
+        status = exit_status(stop)
         if stop.reason is StopReason.RETURNED:
             host.write_lines(f"x0 = {report.value_text(machine.cpu.gpr[0])}\n")
         if results is not None:
@@ -154,8 +124,8 @@ def _run(machine: Machine, host: HostConsole, options: _Options) -> int:
         raise host.failure
     for line in _told(machine, violations or ()):
         host.tell(line)
-    if complaint := _complaint(machine, stop):
-        host.tell(complaint)
+    if told := complaint(machine, stop):
+        host.tell(told)
     if options.profile:
         host.tell("\n".join(report.profile_lines(machine)))
     return status
@@ -179,56 +149,6 @@ def _told(machine: Machine, violations: Sequence[Violation]) -> Iterator[str]:
         yield f"a64: break-before-make: {more} more: --json has them all"
 
 
-def _argument(machine: Machine, text: str) -> int:
-    """An argument of --call: a number, or the address of a symbol."""
-    number = parse_integer(text)
-    if number is not None:
-        return number
-    try:
-        return machine.resolve(text)
-    except MachineError as error:
-        raise InputError(f"{text!r} is neither a 64-bit number nor a symbol of the program") from error
-
-
-def _check_files(machine_options: MachineOptions, options: _Options) -> None:
-    """Refuse to write into one file twice, or over one that is read."""
-    if "" in (options.trace, options.json):
-        raise InputError(f"{'--trace' if options.trace == '' else '--json'}: give a file, or - for standard output")
-    taken = {Path(machine_options.program).resolve(): "the program"}
-    for placement in machine_options.placements:
-        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
-    for name, file in (("--trace", options.trace), ("--json", options.json)):
-        if file is None or file == "-":
-            continue
-        path = Path(file).resolve()
-        if path in taken and (path.is_file() or not path.exists()):
-            raise InputError(f"{file}: {name} would overwrite {taken[path]}: give another file")
-        taken[path] = name
-
-
-@contextmanager
-def _output(path: str | None, host: HostConsole) -> Iterator[Callable[[str], object] | None]:
-    """What to write lines with: into a file, or for `-` to stdout; None where nothing is asked for."""
-    if path is None:
-        yield None
-        return
-    if path == "-":
-        yield host.write_lines
-        return
-    with blaming(path):
-        file = Path(path).open("w", encoding="utf-8")  # noqa: SIM115  (closing it may fail, too)
-
-    def write(text: str) -> None:
-        with blaming(path):
-            file.write(text)
-
-    try:
-        yield write
-    finally:
-        with blaming(path):
-            file.close()
-
-
 @contextmanager
 def _traced(machine: Machine, write: Callable[[str], object] | None) -> Iterator[None]:
     """Trace the run, if it is to be."""
@@ -243,28 +163,3 @@ def _traced(machine: Machine, write: Callable[[str], object] | None) -> Iterator
         yield
     finally:
         trace.stop()
-
-
-# --- the end
-
-
-def _exit_status(stop: Stop) -> int:
-    if stop.reason is StopReason.EXIT:
-        return stop.status & 0xFF
-    return _STATUSES[stop.reason]
-
-
-def _complaint(machine: Machine, stop: Stop) -> str:
-    """What to say on stderr of a run that was not to end so; nothing of any other."""
-    cpu = machine.cpu
-    where = f"cycle {cpu.cycles}, pc {machine.locate(cpu.pc)}"
-    match stop.reason:
-        case StopReason.MAX_CYCLES:
-            return f"a64: --max-cycles is used up: {where}"
-        case StopReason.UNSUPPORTED | StopReason.STUCK:
-            message = report.fitted(f"a64: {stop.message} [{where}]", sys.stderr)
-            details = [line for item in stop.details for line in report.fitted(item, sys.stderr, "  ")]
-            return "\n".join((*message, *details))
-        case StopReason.INTERRUPTED:
-            return f"a64: interrupted\n{report.as_text(machine, console.width(sys.stderr))}"
-    return ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from aarch64.machine import Machine
+    from aarch64.machine import Machine, Until
     from cli.host_console import HostConsole
 
 _TICK_SECONDS = 0.5
@@ -52,15 +52,15 @@ def ticking(machine: Machine, host: HostConsole) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def watch(machine: Machine, host: HostConsole, max_cycles: int | None, until: int | str | None) -> Stop:
-    """Run until something ends it: at most `max_cycles` in all, to the place `until`, or to Ctrl-C."""
+def watch(machine: Machine, host: HostConsole, max_cycles: int | None, until: Until | None) -> Stop:
+    """Run until something ends it: at most `max_cycles` in all, `until` as `Machine.run` has it, or Ctrl-C."""
     with interruptible(host), ticking(machine, host):
         stop = _run_on(machine, host, max_cycles, until)
         host.clear_status()
     return stop
 
 
-def _run_on(machine: Machine, host: HostConsole, max_cycles: int | None, until: int | str | None) -> Stop:
+def _run_on(machine: Machine, host: HostConsole, max_cycles: int | None, until: Until | None) -> Stop:
     started = time.monotonic()
     while True:
         stop = machine.run(None if max_cycles is None else max_cycles - machine.cpu.cycles, until)

@@ -44,6 +44,15 @@ class Trampoline(Enum):
 
 
 @unique
+class FrameMatch(Enum):
+    """How the calls under way that a return into the trampoline ends are told from those that will never return."""
+
+    NONE = "not at all: the newest call is taken to be the one that returns (before v5.10)"
+    STACK_POINTER = "by SP: newer calls that began with another one are passed over, and stay (v5.10)"
+    FRAME_POINTER = "by X29, and too late: the newest call says where to go on, only its handler is not called (v7.2)"
+
+
+@unique
 class Jprobes(Enum):
     """What is done about the stack of a function that a jprobe's handler is called in place of."""
 
@@ -67,6 +76,7 @@ class EngineRules:
         slot_fault: what is done about faults in the slot.
         checks_landing: whether an instruction is executed out of line only if PSTATE.BTYPE lets it be branched to.
         trampoline: how kretprobes work.
+        frames: how they know which calls a return ends.
         jprobes: how jprobes work.
     """
 
@@ -80,6 +90,7 @@ class EngineRules:
     slot_fault: SlotFault = SlotFault.LEAVES_MASKS
     checks_landing: bool = False
     trampoline: Trampoline = Trampoline.ASSEMBLY
+    frames: FrameMatch = FrameMatch.NONE
     jprobes: Jprobes = Jprobes.REMOVED
 
     @property
@@ -109,7 +120,7 @@ V4_8_ENGINE = attrs.evolve(
     V15_ENGINE, transitions=V4_8_TABLE, warns_of_debug_mask=True, jprobes=Jprobes.LEAVES_STACK
 )  # fmt: skip
 
-V5_10_ENGINE = EngineRules(V5_10_TABLE, Execution.BRK, masks=DAIF)
+V5_10_ENGINE = EngineRules(V5_10_TABLE, Execution.BRK, masks=DAIF, frames=FrameMatch.STACK_POINTER)
 
 V7_2_ENGINE = EngineRules(
     V7_2_TABLE,
@@ -119,6 +130,7 @@ V7_2_ENGINE = EngineRules(
     slot_end=SlotEnd.STATE,
     slot_fault=SlotFault.RESTORES_MASKS,
     trampoline=Trampoline.BRK,
+    frames=FrameMatch.FRAME_POINTER,
 )
 
 
@@ -182,7 +194,10 @@ V4_8_REGISTRATION = attrs.evolve(
     exception_table=ExceptionTable.BLACKLISTED,
 )
 
-V5_10_REGISTRATION = RegistrationRules(V4_8_REGISTRATION.sections | {".irqentry.text", ".noinstr.text"})
+V5_10_REGISTRATION = RegistrationRules(
+    V4_8_REGISTRATION.sections | {".irqentry.text", ".noinstr.text"}, return_probes_at_entry=True
+)
+"""That a kretprobe is at an entry is demanded since v4.12."""
 
 V7_2_REGISTRATION = RegistrationRules(
     V5_10_REGISTRATION.sections - {".idmap.text"},

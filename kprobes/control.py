@@ -9,7 +9,10 @@ import attrs
 from kprobes.transitions import State, Status
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kprobes.probe import Kprobe
+    from kprobes.pt_regs import PtRegs
 
 
 @attrs.frozen
@@ -23,9 +26,12 @@ class Previous:
 
 @attrs.frozen
 class JprobeContext:
-    """Registers, and bytes from the stack pointer on, of a function that a jprobe's handler is called in place of."""
+    """Registers, and bytes from the stack pointer on, of a function that a jprobe's handler is called in place of.
 
-    probe: Kprobe
+    `entry` is the handler, if it is one in Python.
+    """
+
+    entry: Callable[[PtRegs], object] | None
     x: tuple[int, ...]
     sp: int
     pc: int

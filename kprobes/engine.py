@@ -88,14 +88,15 @@ class Engine:
         }
 
     @property
-    def is_in_slot(self) -> bool:
-        """Whether this CPU is executing an instruction in a slot, or is in an exception that came of that."""
-        return self.block.state in EXECUTING
-
-    @property
     def block(self) -> ControlBlock:
         """The control block of this CPU (get_kprobe_ctlblk)."""
         return self._blocks[self.host.cpu]
+
+    def needs_slot(self, slot: int) -> bool:
+        """Whether a hit is under way whose instruction is, or is to be, executed in a slot."""
+        blocks = self._blocks.values()
+        hits = [block.current for block in blocks] + [block.previous.probe for block in blocks if block.previous]
+        return any(probe is not None and probe.execution.slot == slot for probe in hits)
 
     # --- the exceptions: each answers whether it has been dealt with
 
@@ -188,23 +189,18 @@ class Engine:
         self.block.set_current(probe, Status.HIT_ACTIVE)
         self._note(Moment.PRE_HANDLER, regs)
         if probe.pre_handler is not None and self.run_handler(probe.pre_handler, probe, regs):
-            return self._fire(Event.REDIRECTION, regs)
-        return self._fire(self._execution_of(probe), regs)
+            return self._fire(Event.REDIRECTION, regs, probe)
+        return self._fire(Event.SIMULATION if probe.execution.slot is None else Event.SLOT, regs, probe)
 
-    @staticmethod
-    def _execution_of(probe: Kprobe) -> Event:
-        return Event.SIMULATION if probe.execution.slot is None else Event.SLOT
-
-    def _execute_slot(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _execute_slot(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        assert probe is not None
         self.block.status = Status.HIT_SS
-        return self._prepare_slot(regs)
+        return self._prepare_slot(regs, probe)
 
-    def _execute_current(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _execute_current(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         current = self.block.current
         assert current is not None
-        if current.execution.slot is None:
-            return self._simulate(regs)
-        return self._execute_slot(regs)
+        return self._simulate(regs, current) if current.execution.slot is None else self._execute_slot(regs, current)
 
     def _reenter(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         """A hit within a hit: its handlers are missed, its instruction is executed."""
@@ -213,16 +209,14 @@ class Engine:
         block = self.block
         block.save_previous()
         block.set_current(probe, Status.REENTER)
-        return self._prepare_slot(regs) if probe.execution.slot is not None else self._do_in_place(regs, probe)
+        return self._do_in_place(regs, probe) if probe.execution.slot is None else self._prepare_slot(regs, probe)
 
-    def _prepare_slot(self, regs: PtRegs) -> bool:
+    def _prepare_slot(self, regs: PtRegs, probe: Kprobe) -> bool:
         """setup_singlestep: have the return from this exception execute the slot."""
-        block = self.block
-        assert block.current is not None
-        slot = block.current.execution.slot
+        block, slot = self.block, probe.execution.slot
         assert slot is not None
         if self.rules.checks_landing:
-            self._check_landing(regs, block.current)
+            self._check_landing(regs, probe)
         if self.rules.slot_end is SlotEnd.CONTEXT:
             block.step_pending, block.step_end = True, slot + WORD
             self._note(Moment.CONTEXT_SET, regs)
@@ -265,10 +259,10 @@ class Engine:
         regs.pstate = regs.pstate & ~masks | self.block.saved_pstate & masks
         self._note(Moment.UNMASKED, regs)
 
-    def _simulate(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _simulate(self, regs: PtRegs, probe: Kprobe | None) -> bool:
+        assert probe is not None
         self.block.status = Status.HIT_SS
-        assert self.block.current is not None
-        return self._do_in_place(regs, self.block.current)
+        return self._do_in_place(regs, probe)
 
     def _do_in_place(self, regs: PtRegs, probe: Kprobe) -> bool:
         """arch_simulate_insn, and what follows it in the same exception."""
@@ -278,14 +272,14 @@ class Engine:
             self._abandon()
             raise
         self._note(Moment.SIMULATED, regs)
-        return self._fire(Event.DONE, regs)
+        return self._fire(Event.DONE, regs, probe)
 
-    def _finish_slot(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _finish_slot(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """The instruction in the slot has been executed."""
         self._leave_slot(regs)
-        return self._fire(Event.DONE, regs)
+        return self._fire(Event.DONE, regs, self.block.current)
 
-    def _swallow(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _swallow(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """Somebody comes to where a slot was to end that a fault has left before: the note of it outlives the fault."""
         self._leave_slot(regs)
         return True
@@ -302,18 +296,16 @@ class Engine:
             regs.set_bits(D, to=True)
             self._note(Moment.DEBUG_MASKED, regs)
 
-    def _restore_pc(self, regs: PtRegs) -> None:
-        assert self.block.current is not None
-        restore = self.block.current.execution.restore
+    def _restore_pc(self, regs: PtRegs, probe: Kprobe) -> None:
+        restore = probe.execution.restore
         if restore is not None:
             regs.pc = restore
             self._note(Moment.PC_RESTORED, regs)
 
-    def _finish(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
-        block = self.block
-        probe = block.current
+    def _finish(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         assert probe is not None
-        self._restore_pc(regs)
+        block = self.block
+        self._restore_pc(regs, probe)
         block.status = Status.HIT_SSDONE
         if probe.post_handler is not None:
             self.run_handler(probe.post_handler, probe, regs, 0)
@@ -321,13 +313,14 @@ class Engine:
         block.reset()
         return True
 
-    def _resume_previous(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _resume_previous(self, regs: PtRegs, probe: Kprobe | None) -> bool:
         """The instruction of a hit within a hit has been executed: the outer one goes on."""
-        self._restore_pc(regs)
+        assert probe is not None
+        self._restore_pc(regs, probe)
         self.block.restore_previous(with_masks=self.rules.nests_masks)
         return True
 
-    def _rewind(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _rewind(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """The instruction faults: as if it had done so at its own address; the fault itself is the guest's."""
         block = self.block
         assert block.current is not None
@@ -356,7 +349,7 @@ class Engine:
         else:
             block.reset()
 
-    def _count_and_ask(self, regs: PtRegs, _probe: Kprobe | None = None) -> bool:
+    def _count_and_ask(self, regs: PtRegs, _probe: Kprobe | None) -> bool:
         """A handler faults: its probe's fault handler may deal with that, or the exception table."""
         current = self.block.current
         assert current is not None

@@ -67,6 +67,8 @@ class Host(Protocol):
 
     mdscr: int
     """MDSCR_EL1."""
+    masks: int
+    """PSTATE.DAIF as it is now, at its place in a saved PSTATE. Set within an exception, it is so until that ends."""
 
     @property
     def cpu(self) -> int:
@@ -114,6 +116,9 @@ class Host(Protocol):
 
     def write(self, address: int, data: bytes) -> None:
         """Write bytes of the kernel's memory; MemoryFault where it cannot be written, nothing being written."""
+
+    def without_pac(self, address: int) -> int:
+        """A code address without the authentication code that may be in it (XPACI)."""
 
     # --- control
 

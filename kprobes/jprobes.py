@@ -3,6 +3,9 @@
 The handler does not run in the exception: the return from it leads there, with the registers and the stack of the
 function (setjmp_pre_handler). It ends by `jprobe_return`, whose BRK #4 brings back all registers, and the kept part of
 the stack; then the function's first instruction is executed as after any hit (longjmp_break_handler).
+
+As in Linux, a handler of the guest that returns as a function does (RET) goes to the caller of the function probed,
+which is not executed at all; and as nothing has ended the hit, all that is hit from then on is counted as missed.
 """
 
 from __future__ import annotations
@@ -13,9 +16,11 @@ import attrs
 
 from kprobes.behaviour import Jprobes as Generation
 from kprobes.control import JprobeContext
+from kprobes.engine import WORD
 from kprobes.errors import Errno, KprobesError, RegistrationError
 from kprobes.host import MemoryFault
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
+from kprobes.pt_regs import DAIF
 from kprobes.stacks import FixedCopy, NoCopy, Skip
 
 if TYPE_CHECKING:
@@ -29,9 +34,9 @@ if TYPE_CHECKING:
 Entry: TypeAlias = "Callable[[PtRegs], object] | GuestFunction"
 
 RETURN_LABEL = "jprobe_return_break"
-"""The symbol of the BRK #4 that ends a `jprobe_return` of the guest."""
+"""The symbol of the BRK #4 that ends a `jprobe_return` of the guest: `examples/programs/runtime/jprobe.s` is one."""
 SAVED_SP = "jprobe_saved_sp"
-"""The symbol of 64 bits in the guest that its `jprobe_return` loads the stack pointer from."""
+"""The symbol of 64 bits in the guest that its `jprobe_return` loads the stack pointer from, if it does that."""
 
 
 class StackMismatch(KprobesError):
@@ -43,8 +48,9 @@ class Jprobe:
     """A probe on the entry of a function.
 
     Attributes:
-        entry: the handler: called with the registers at the function's entry, or a function of the guest with the
-            signature of the one probed, that ends by `jprobe_return`.
+        entry: the handler: called with the registers at the function's entry, of which it may change any but SP: all
+            are brought back. Or a function of the guest, with the signature of the one probed, that ends by
+            `jprobe_return`.
         symbol, offset, address: where, as of `Kprobe`.
         stack: how much of the stack is kept; None for what the kernel does.
         kprobe: the probe it is made of.
@@ -101,9 +107,9 @@ class JprobeKeeper:
         """register_jprobe; RegistrationError as of any probe, and where the handler is not a function's start."""
         if self._engine.rules.jprobes is Generation.REMOVED:
             raise RegistrationError(Errno.EOPNOTSUPP, "this kernel has no jprobes any more: use a kprobe")
-        entry = jprobe.entry
-        if isinstance(entry, GuestFunction) and self._address_of(entry) not in self._symbols.values():
-            raise RegistrationError(Errno.EINVAL, f"the handler {entry.target!r} of a jprobe is not a function's start")
+        if isinstance(jprobe.entry, GuestFunction):
+            self._check_entry(jprobe.entry)
+        self._registry.check_new(jprobe.kprobe)
         jprobe.kprobe.pre_handler = self._set_jump
         jprobe.kprobe.break_handler = self._long_jump
         self._jprobes[jprobe.kprobe] = jprobe
@@ -112,6 +118,18 @@ class JprobeKeeper:
         except RegistrationError:
             del self._jprobes[jprobe.kprobe]
             raise
+
+    def _check_entry(self, entry: GuestFunction) -> None:
+        target = entry.target
+        handler = target if isinstance(target, str) else self._engine.host.locate(target)
+        if self._address_of(entry) not in self._symbols.values():
+            raise RegistrationError(Errno.EINVAL, f"the handler of a jprobe, {handler}, is not a function's start")
+        if RETURN_LABEL not in self._symbols:
+            raise RegistrationError(
+                Errno.EINVAL,
+                f"the handler of a jprobe, {handler}, has no jprobe_return to end by: there is no symbol "
+                f"{RETURN_LABEL}; link examples/programs/runtime/jprobe.s",
+            )
 
     def unregister(self, jprobe: Jprobe) -> None:
         """unregister_jprobe; RegistrationError if it is not registered."""
@@ -138,10 +156,10 @@ class JprobeKeeper:
             probe.count_missed()
             self._engine.print(f"the jprobe at {self._engine.host.locate(probe.at)} is skipped: {stack.reason}")
             return 0
-        self._engine.block.jprobe = JprobeContext(probe, tuple(regs.x), regs.sp, regs.pc, regs.pstate, stack)
-        entry = jprobe.entry
-        regs.pc = self._address_of(entry) if isinstance(entry, GuestFunction) else self._upcall
         self._publish(regs.sp)
+        entry = None if isinstance(jprobe.entry, GuestFunction) else jprobe.entry
+        self._engine.block.jprobe = JprobeContext(entry, tuple(regs.x), regs.sp, regs.pc, regs.pstate, stack)
+        regs.pc = self._address_of(jprobe.entry) if isinstance(jprobe.entry, GuestFunction) else self._upcall
         return 1
 
     def _copy(self, sp: int, size: int) -> bytes | Skip:
@@ -158,22 +176,22 @@ class JprobeKeeper:
     def run_entry(self, regs: PtRegs) -> bool:
         """Call a handler in Python, from the code at `upcall`; whether there was one to call."""
         context = self._engine.block.jprobe
-        if context is None or regs.pc != self._upcall:
+        if context is None or context.entry is None:
             return False
-        entry = self._jprobes[context.probe].entry
-        assert not isinstance(entry, GuestFunction)
-        entry(regs)
-        regs.pc += 4
+        regs.pc, pstate = context.pc, regs.pstate
+        self._engine.host.masks = pstate & DAIF  # as in the function: this is no exception to the handler
+        context.entry(regs)
+        regs.pc, regs.pstate = self._upcall + WORD, pstate
         return True
 
-    def _long_jump(self, _probe: Kprobe, regs: PtRegs) -> int:
+    def _long_jump(self, probe: Kprobe, regs: PtRegs) -> int:
         """longjmp_break_handler."""
         block = self._engine.block
         context = block.jprobe
-        if context is None or regs.pc not in (self._upcall + 4, self._symbols.get(RETURN_LABEL)):
+        if context is None or regs.pc not in (self._upcall + WORD, self._symbols.get(RETURN_LABEL)):
             return 0
         if regs.sp != context.sp:
-            where = self._engine.host.locate(context.pc)
+            where = self._engine.host.locate(probe.at)
             raise StackMismatch(
                 f"jprobe_return with SP {regs.sp:#x}, where the handler of the jprobe at {where} began with "
                 f"{context.sp:#x}: a jprobe's handler must return to where its stack pointer was"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from functools import cached_property
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 import attrs
@@ -21,7 +24,7 @@ class Forbidden:
         return f"{self.addresses.start:#x}-{self.addresses.stop:#x} {self.why}"
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Layout:
     """The code of a guest.
 
@@ -36,7 +39,7 @@ class Layout:
     """
 
     text: tuple[range, ...]
-    symbols: Mapping[str, int]
+    symbols: dict[str, int]
     forbidden: tuple[Forbidden, ...] = ()
     unprepared: tuple[Forbidden, ...] = ()
     ftrace_sites: frozenset[int] = frozenset()
@@ -56,14 +59,19 @@ class Layout:
         """Why no probe can be prepared at an address, be it on the blacklist or not; None if one can."""
         return next((item.why for item in self.unprepared if address in item.addresses), None)
 
+    @cached_property
+    def _by_address(self) -> list[tuple[int, str]]:
+        """The symbols by their addresses; of those with the same one, the first comes last."""
+        return sorted(((place, name) for name, place in reversed(self.symbols.items())), key=itemgetter(0))
+
     def symbol(self, address: int) -> str | None:
         """The nearest symbol that is not after an address of the text, and in the same part of it; None if none is."""
         part = next((part for part in self.text if address in part), range(0))
-        before = [(place, name) for name, place in self.symbols.items() if place in part and place <= address]
-        if not before:
+        index = bisect_right(self._by_address, address, key=itemgetter(0))
+        if index == 0:
             return None
-        nearest = max(place for place, _ in before)
-        return next(name for place, name in before if place == nearest)
+        place, name = self._by_address[index - 1]
+        return name if place in part else None
 
 
 SECTIONS: Mapping[str, str] = {

@@ -8,38 +8,38 @@ machine.run()
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
-from kprobes.arch.text import TextReader, layout_of
+from kprobes.arch.text import TextReader, layout_of, symbolic
 from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
 from kprobes.probe import Kprobe
 from kprobes.profiles import V15
-from kprobes.pt_regs import PtRegs
-from kprobes.registry import Registry
-from kprobes.returns import PT_REGS_SIZE, Kretprobe, KretprobeKeeper, trampoline_source
+from kprobes.pt_regs import DAIF, I, PtRegs
+from kprobes.registry import Listed, Registry
+from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from aarch64.machine import Machine
     from kprobes.host import Frame
     from kprobes.layout import Forbidden
     from kprobes.patching import Patch
     from kprobes.profiles import Profile
-    from kprobes.registry import Listed
     from kprobes.stacks import Stack
 
 AnyProbe: TypeAlias = Kprobe | Jprobe | Kretprobe
 
 UPCALL = 0xA64
 """The BRK by which code that stands for C functions of the kernel calls the host."""
+_BRK_UPCALL = 0xD420_0000 | UPCALL << 5
 _KPROBE, _SLOT, _KRETPROBE = 4, 6, 7
 
 
@@ -66,9 +66,6 @@ class Kprobes:
     ) -> None:
         """Begin to deal with the BRKs of probes on `machine`, whose programs have been loaded.
 
-        Raises:
-            RegistrationError: there is no room for a page behind the machine's RAM.
-
         Args:
             machine: the machine.
             profile: the kernel to be followed.
@@ -76,6 +73,9 @@ class Kprobes:
             current_task: what kretprobes tell tasks apart by; a guest without tasks needs none.
             unlock: whether the OS lock is opened, as the kernel does when it starts: while it is closed, no step is
                 taken.
+
+        Raises:
+            RegistrationError: there is no room for a page behind the machine's RAM.
         """
         self.machine = machine
         self.profile = profile
@@ -94,9 +94,11 @@ class Kprobes:
         if runtime is None:
             raise RegistrationError(Errno.ENOMEM, "there is no room behind RAM for what kprobes needs: have less RAM")
         self._trampoline = runtime + 2 * WORD
-        host.write_text(runtime, *host.assemble(f"brk #{UPCALL}\n", runtime), BRK_KPROBE)
-        trampoline = trampoline_source(profile.engine.trampoline, UPCALL)
-        host.write_text(self._trampoline, *host.assemble(trampoline, self._trampoline))
+        trampoline = host.assemble(trampoline_source(profile.engine.trampoline, UPCALL), self._trampoline)
+        host.write_text(runtime, _BRK_UPCALL, BRK_KPROBE, *trampoline)
+        self._upcalls: dict[int, Callable[[PtRegs], bool]] = {runtime: self._jprobe_entry}
+        if _BRK_UPCALL in trampoline:
+            self._upcalls[self._trampoline + WORD * trampoline.index(_BRK_UPCALL)] = self._trampoline_handler
         self.jprobes = JprobeKeeper(self.registry, self.engine, layout.symbols, stacks, runtime)
         self.kretprobes = KretprobeKeeper(
             self.registry, self.engine, layout, profile.registration, self._trampoline, current_task
@@ -130,7 +132,10 @@ class Kprobes:
         self.close()
 
     def close(self) -> None:
-        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing."""
+        """Unregister all probes, and let exceptions be the guest's again. A second time does nothing.
+
+        Let calls that are under way with a kretprobe return before: nobody will know where their trampoline leads.
+        """
         for probe in tuple(self.registry):
             self.registry.unregister(probe)
         self._hooks.remove()
@@ -193,7 +198,10 @@ class Kprobes:
 
     def listed(self) -> list[Listed]:
         """The probes, as /sys/kernel/debug/kprobes/list has them."""
-        return [self.registry.listed(self._kind(probe), probe) for probe in self.registry]
+        return [
+            Listed(probe.at, self._kind(probe), symbolic(self.machine, probe.at, sized=False), probe.flags)
+            for probe in self.registry
+        ]
 
     def _kind(self, probe: Kprobe) -> str:
         if probe in self.jprobes:
@@ -205,6 +213,25 @@ class Kprobes:
         """Where no probe may be, as /sys/kernel/debug/kprobes/blacklist has it."""
         return self._layout.forbidden
 
+    @cached_property
+    def trampoline(self) -> range:
+        """The addresses of the code that functions with a kretprobe return to, by bytes."""
+        source = trampoline_source(self.profile.engine.trampoline, UPCALL)
+        return range(self._trampoline, self._trampoline + WORD * len(self._host.assemble(source, self._trampoline)))
+
+    @property
+    def symbols(self) -> Mapping[str, int]:
+        """The addresses of the programs' symbols."""
+        return self._layout.symbols
+
+    def count_symbols(self, name: str) -> int:
+        """How many symbols have a name: a spec can be about one only."""
+        return sum(image.symbols.count(name) for image in self.machine.images)
+
+    def name(self, address: int) -> str:
+        """An address as `symbol+0x10/0x40`, as kallsyms has it."""
+        return symbolic(self.machine, address)
+
     @property
     def patches(self) -> Sequence[Patch]:
         """What was written into the text, in order."""
@@ -214,13 +241,24 @@ class Kprobes:
 
     def _upcall(self, frame: Frame) -> bool:
         regs = PtRegs(frame, self._host)
-        if self.jprobes.run_entry(regs):
-            return True
-        if not self._trampoline < regs.pc < self._trampoline + PT_REGS_SIZE:
-            return False
-        stored = StoredFrame.at(self._host, regs.x[0])
-        address = self.kretprobes.returns(PtRegs(stored, self._host))
-        stored.put_back(self._host, regs.x[0])
+        function = self._upcalls.get(regs.pc)
+        return function is not None and function(regs)
+
+    def _jprobe_entry(self, regs: PtRegs) -> bool:
+        return self.jprobes.run_entry(regs)
+
+    def _trampoline_handler(self, regs: PtRegs) -> bool:
+        """trampoline_probe_handler, which is called, and not by an exception: masks are those of the caller.
+
+        It keeps interrupts out by a lock (kretprobe_hash_lock). What it leaves PSTATE.D at, which a hit within its
+        handlers may have set, stays.
+        """
+        host, place = self._host, regs.x[0]
+        stored = StoredFrame.at(host, place)
+        host.masks = regs.pstate & DAIF | I
+        address = self.kretprobes.returns(PtRegs(stored, host))
+        regs.pstate = regs.pstate & (I | ~DAIF) | host.masks & (DAIF & ~I)
+        stored.put_back(host, place)
         regs.x[0] = address
         regs.pc += WORD
         return True

@@ -20,7 +20,8 @@ class GuestFunction:
 
     It is called with the probed address in X0 and the address of a `struct pt_regs` in X1, which it may change, at the
     level and with the masks of the exception; what it returns in W0 counts as from a Python handler. X2 is 0 for a
-    post-handler (its flags), and the syndrome, ESR_EL1, for a fault handler.
+    post-handler (its `flags`), the syndrome of the fault for a fault handler, and for the handlers of a kretprobe the
+    address that the function returns to. The entry of a jprobe is another matter: `Jprobe` says.
     """
 
     target: str | int

@@ -19,8 +19,17 @@ BTYPE = 0b11 << 10
 SS = 1 << 21
 """PSTATE.SS, as it is saved."""
 
+FRAME_POINTER, LINK_REGISTER = 29, 30
+GENERAL_REGISTERS = 31
+
+USER_PT_REGS_SIZE = 272
+"""Bytes of X0 to X30, SP, PC and PSTATE, in this order, 8 each: the part of `struct pt_regs` that handlers use."""
+PT_REGS_SIZE = 336
+"""Bytes of all of it; what follows is the kernel's own, and nothing here reads or writes that."""
+
 _ARGUMENT_REGISTERS = 8
 _SIZE = 8
+_MASK = (1 << 64) - 1
 
 
 @attrs.define(eq=False)
@@ -42,7 +51,7 @@ class PtRegs:
 
     @sp.setter
     def sp(self, value: int) -> None:
-        self.frame.sp = value
+        self.frame.sp = value & _MASK
 
     @property
     def pc(self) -> int:
@@ -51,7 +60,7 @@ class PtRegs:
 
     @pc.setter
     def pc(self, value: int) -> None:
-        self.frame.pc = value
+        self.frame.pc = value & _MASK
 
     @property
     def pstate(self) -> int:
@@ -60,7 +69,7 @@ class PtRegs:
 
     @pstate.setter
     def pstate(self, value: int) -> None:
-        self.frame.pstate = value
+        self.frame.pstate = value & _MASK
 
     @property
     def user_mode(self) -> bool:
@@ -69,12 +78,12 @@ class PtRegs:
 
     @property
     def return_value(self) -> int:
-        """X0 (regs_return_value)."""
+        """X0 (regs_return_value); it may be set to a negative number, too."""
         return self.frame.x[0]
 
     @return_value.setter
     def return_value(self, value: int) -> None:
-        self.frame.x[0] = value
+        self.frame.x[0] = value & _MASK
 
     def argument(self, number: int) -> int:
         """Argument `number`, from 0, of a function that was just entered (regs_get_kernel_argument).
@@ -84,7 +93,11 @@ class PtRegs:
         return self.frame.x[number] if 0 <= number < _ARGUMENT_REGISTERS else 0
 
     def stack_nth(self, number: int) -> int:
-        """The 64-bit word `number`, from 0, above the stack pointer; 0 where there is none (..._kernel_stack_nth)."""
+        """The 64-bit word `number`, from 0, above the stack pointer (regs_get_kernel_stack_nth).
+
+        It is 0 where there is no memory. Linux gives 0 beyond the end of the stack, too; a guest's stacks may be of any
+        size.
+        """
         try:
             return int.from_bytes(self._host.read(self.frame.sp + _SIZE * number, _SIZE), "little")
         except MemoryFault:

@@ -37,7 +37,7 @@ _EXCEPTION_TABLE = "__ex_table: it may fault, and the exception table says where
 
 @attrs.frozen
 class Listed:
-    """A line of /sys/kernel/debug/kprobes/list."""
+    """A line of /sys/kernel/debug/kprobes/list: `kind` is k, r or j, `where` the symbol and the offset."""
 
     address: int
     kind: str
@@ -99,10 +99,6 @@ class Registry:
             return found
         return None
 
-    def listed(self, kind: str, probe: Kprobe) -> Listed:
-        """How a probe is listed; `kind` is k, r or j."""
-        return Listed(probe.at, kind, self._host.locate(probe.at), probe.flags)
-
     # --- registering
 
     def register(self, probe: Kprobe) -> None:
@@ -113,9 +109,8 @@ class Registry:
         """
         if probe.fault_handler is not None and not self._engine.rules.has_fault_handlers:
             raise RegistrationError(Errno.EOPNOTSUPP, "this kernel's probes have no fault handlers any more")
-        address = self._resolve(probe)
-        if probe in self:
-            raise RegistrationError(Errno.EINVAL, f"the probe at {address:#x} is registered already")
+        address = self.address_of(probe)
+        self.check_new(probe)
         probe.flags &= ProbeFlag.DISABLED
         probe.nmissed = 0
         self._check_place(address)
@@ -136,8 +131,17 @@ class Registry:
         if not probe.is_disabled and not self._all_disarmed:
             self._arm(probe)
 
-    def _resolve(self, probe: Kprobe) -> int:
-        """kprobe_addr: a symbol and an offset, or an address, and not both."""
+    def check_new(self, probe: Kprobe) -> None:
+        """check_kprobe_rereg; RegistrationError if it is registered already."""
+        if probe in self:
+            raise RegistrationError(Errno.EINVAL, f"the probe at {probe.at:#x} is registered already")
+
+    def address_of(self, probe: Kprobe) -> int:
+        """kprobe_addr: where a probe is to be. It has a symbol and an offset, or an address, and not both.
+
+        Raises:
+            RegistrationError: it has neither or both, or there is no such symbol.
+        """
         if not 0 <= probe.offset <= _LARGEST_OFFSET:
             raise RegistrationError(
                 Errno.EINVAL, f"the offset {probe.offset:#x} of a probe is not from 0 to {_LARGEST_OFFSET:#x}"
@@ -274,7 +278,9 @@ class Registry:
         """Give the slot back when nobody can be in it any more: the kernel waits for a grace period."""
         slot = probe.execution.slot
         if slot is not None:
-            self._host.when_returned(lambda: self._slots.free(slot, dirty=False), lambda: not self._engine.is_in_slot)
+            self._host.when_returned(
+                lambda: self._slots.free(slot, dirty=False), lambda: not self._engine.needs_slot(slot)
+            )
 
     def _valid_holder(self, probe: Kprobe) -> Kprobe:
         holder = self._holder(probe)

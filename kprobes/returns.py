@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
-from kprobes.behaviour import Trampoline
+from kprobes.behaviour import FrameMatch, Trampoline
 from kprobes.errors import Errno, KprobesError, RegistrationError
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
+from kprobes.pt_regs import FRAME_POINTER, LINK_REGISTER, PT_REGS_SIZE
 from kprobes.transitions import Status
+from kprobes.unwind import frame_records
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kprobes.behaviour import RegistrationRules
     from kprobes.engine import Engine
@@ -24,14 +26,10 @@ if TYPE_CHECKING:
     from kprobes.pt_regs import PtRegs
     from kprobes.registry import Registry
 
-LINK_REGISTER = 30
 _DEFAULT_INSTANCES = 10
 """max(10, 2 * CPUs), of one CPU (register_kretprobe)."""
 
 ReturnHandler: TypeAlias = "Callable[[Instance, PtRegs], object] | GuestFunction"
-
-PT_REGS_SIZE = 336
-_UPCALL_MARK = "upcall"
 
 
 def trampoline_source(kind: Trampoline, upcall: int) -> str:
@@ -49,7 +47,7 @@ def trampoline_source(kind: Trampoline, upcall: int) -> str:
         *(line for name in ("daif", "CurrentEL", "SPSel") for line in (f"mrs x1, {name}", "orr x0, x0, x1")),
         "stp xzr, x0, [sp, #256]",
         "mov x0, sp",
-        f"{_UPCALL_MARK}: brk #{upcall}",
+        f"brk #{upcall}",
         "mov x30, x0",
         "ldr x0, [sp, #264]",
         "and x0, x0, #0xf0000000",
@@ -71,14 +69,16 @@ class Instance:
 
     Attributes:
         owner: the kretprobe; None once that was unregistered.
-        return_address: where the function returns to; the trampoline's, where that was probed, too.
-        fp: the stack pointer at entry.
+        return_address: where the function returns to; the trampoline's, where that was probed, too. In a handler of the
+            return it is where the function does return to.
+        sp, fp: the stack pointer and X29 at entry.
         data: the bytes that the kretprobe asked for.
         entry_cycle: the cycle counter at entry.
     """
 
     owner: Kretprobe | None
     return_address: int
+    sp: int
     fp: int
     data: bytearray
     entry_cycle: int
@@ -92,7 +92,7 @@ class Kretprobe:
         handler: called on return with the instance and the registers; `regs.return_value` is what the function gives.
         symbol, offset, address: the function's entry, as of `Kprobe`.
         entry_handler: called at entry; if it gives something other than 0 or None, the return is not probed.
-        maxactive: how many calls may be under way at once; 0 for 10.
+        maxactive: how many calls may be under way at once; 0 or less for 10.
         data_size: bytes of its own that each instance has.
         nmissed: calls that were not probed for want of an instance.
         kprobe: the probe at the entry; its own misses are counted apart.
@@ -147,32 +147,33 @@ class KretprobeKeeper:
         """register_kretprobe; RegistrationError as of any probe, and for what this kernel demands of kretprobes."""
         self._check(kretprobe)
         kretprobe.nmissed = 0
-        kretprobe.maxactive = kretprobe.maxactive or _DEFAULT_INSTANCES
+        kretprobe.maxactive = kretprobe.maxactive if kretprobe.maxactive > 0 else _DEFAULT_INSTANCES
         kretprobe.free = kretprobe.maxactive
-        kretprobe.kprobe.pre_handler = self._enter
-        self._kretprobes[kretprobe.kprobe] = kretprobe
+        probe = kretprobe.kprobe
+        probe.pre_handler, probe.post_handler, probe.fault_handler, probe.break_handler = self._enter, None, None, None
+        self._kretprobes[probe] = kretprobe
         try:
-            self._registry.register(kretprobe.kprobe)
+            self._registry.register(probe)
         except RegistrationError:
-            del self._kretprobes[kretprobe.kprobe]
+            del self._kretprobes[probe]
             raise
 
     def _check(self, kretprobe: Kretprobe) -> None:
+        self._registry.check_new(kretprobe.kprobe)
+        address = self._registry.address_of(kretprobe.kprobe)
+        if self._rules.return_probes_at_entry and address not in self._layout.symbols.values():
+            raise RegistrationError(
+                Errno.EINVAL,
+                f"a kretprobe is at a function's entry, and {self._engine.host.locate(address)} is not: this kernel "
+                f"wants a symbol without an offset (kprobe_on_func_entry)",
+            )
         most = self._rules.most_data
         if most is not None and kretprobe.data_size > most:
             raise RegistrationError(
                 Errno.E2BIG, f"{kretprobe.data_size} bytes an instance: this kernel has {most} at most"
             )
-        if kretprobe.maxactive < 0 or kretprobe.data_size < 0:
-            raise RegistrationError(Errno.EINVAL, "a kretprobe cannot have less than no instances, or no bytes")
-        if self._rules.return_probes_at_entry and not self._is_entry(kretprobe.kprobe):
-            raise RegistrationError(Errno.EINVAL, "a kretprobe is at a function's entry, and nowhere else")
-
-    def _is_entry(self, probe: Kprobe) -> bool:
-        """kprobe_on_func_entry."""
-        if probe.symbol is not None:
-            return probe.offset == 0
-        return probe.address is not None and probe.address + probe.offset in self._layout.symbols.values()
+        if kretprobe.data_size < 0:
+            raise RegistrationError(Errno.EINVAL, f"{kretprobe.data_size} bytes an instance: want 0 or more")
 
     def unregister(self, kretprobe: Kretprobe) -> None:
         """unregister_kretprobe: calls under way return as they would, and no handler is called."""
@@ -182,6 +183,11 @@ class KretprobeKeeper:
             if instance.owner is kretprobe:
                 instance.owner = None
 
+    def forget(self, task: int) -> None:
+        """A task is no more: its calls under way will not return (kprobe_flush_task)."""
+        for instance in self.instances.pop(task, []):
+            self._recycle(instance)
+
     # --- entry
 
     def _enter(self, probe: Kprobe, regs: PtRegs) -> int:
@@ -190,61 +196,123 @@ class KretprobeKeeper:
         if kretprobe.free == 0:
             kretprobe.nmissed += 1
             return 0
-        link = regs.x[LINK_REGISTER]
-        instance = Instance(kretprobe, link, regs.sp, bytearray(kretprobe.data_size), self._engine.host.cycle)
-        if kretprobe.entry_handler is not None and self._run(kretprobe.entry_handler, instance, regs):
+        instance = Instance(
+            kretprobe,
+            return_address=regs.x[LINK_REGISTER],
+            sp=regs.sp,
+            fp=regs.x[FRAME_POINTER],
+            data=bytearray(kretprobe.data_size),
+            entry_cycle=self._engine.host.cycle,
+        )
+        if kretprobe.entry_handler is not None and self._run(kretprobe.entry_handler, instance, kretprobe, regs):
             return 0
         kretprobe.free -= 1
+        instance.return_address = regs.x[LINK_REGISTER]
         regs.x[LINK_REGISTER] = self._trampoline
         self.instances.setdefault(self._current_task(), []).append(instance)
         return 0
 
-    def _run(self, handler: ReturnHandler, instance: Instance, regs: PtRegs) -> object:
+    def _run(self, handler: ReturnHandler, instance: Instance, owner: Kretprobe, regs: PtRegs) -> object:
         if not isinstance(handler, GuestFunction):
             return handler(instance, regs)
-        assert instance.owner is not None
-        return self._engine.run_handler(handler, instance.owner.kprobe, regs)
+        return self._engine.run_handler(handler, owner.kprobe, regs, instance.return_address)
 
     # --- return
 
     def returns(self, regs: PtRegs) -> int:
         """The handlers of the function that has returned into the trampoline; where it was to return.
 
-        (trampoline_probe_handler)
+        (__kretprobe_trampoline_handler)
 
         Raises:
             LostReturn: no instance knows.
         """
-        instances = self.instances.get(self._current_task(), [])
-        chain: list[Instance] = []
-        while instances and (not chain or chain[-1].return_address == self._trampoline):
-            chain.append(instances.pop())
-        if not chain or chain[-1].return_address == self._trampoline:
-            raise LostReturn(
-                f"a function returned to the trampoline at {self._trampoline:#x} that is not known to be under way"
-            )
+        chain = self._returning(regs)
         address = chain[-1].return_address
+        if self._engine.rules.trampoline is Trampoline.BRK:
+            regs.pc = address
         for instance in chain:
-            instance.return_address = address
-            self._run_handler(instance, regs)
+            if self._is_foreign(instance, regs):
+                self._engine.print(
+                    f"the newest call under way began with X29 {instance.fp:#x}, and the one that returns has "
+                    f"{regs.x[FRAME_POINTER]:#x}: its handler is not called, and where it was to return is guessed"
+                )
+                break
+            self._run_handler(instance, address, regs)
+        instances = self.instances[self._current_task()]
+        for instance in chain:
+            instances.remove(instance)
+            self._recycle(instance)
         return address
 
-    def _run_handler(self, instance: Instance, regs: PtRegs) -> None:
+    def _returning(self, regs: PtRegs) -> list[Instance]:
+        """The calls that end by this return, the newest first: the last one knows where it leads."""
+        newest_first = self.instances.get(self._current_task(), [])[::-1]
+        candidates = newest_first
+        if self._engine.rules.frames is FrameMatch.STACK_POINTER:
+            candidates = [instance for instance in newest_first if instance.sp == regs.sp]
+        for count, instance in enumerate(candidates, 1):
+            if instance.return_address != self._trampoline:
+                if candidates[0] is not newest_first[0]:
+                    self._engine.print(
+                        f"a newer call than the one that returns is under way, with SP {newest_first[0].sp:#x}: "
+                        f"kretprobe is stacked incorrectly"
+                    )
+                return candidates[:count]
+        raise LostReturn(
+            f"a function returned to the trampoline at {self._trampoline:#x} with SP {regs.sp:#x}, and no call under "
+            f"way knows where it was to return: something has run twice, or with another stack, what a kretprobe is at"
+        )
+
+    def _is_foreign(self, instance: Instance, regs: PtRegs) -> bool:
+        """Whether a call is seen not to be the one that returns, though it was taken for it."""
+        return self._engine.rules.frames is FrameMatch.FRAME_POINTER and instance.fp != regs.x[FRAME_POINTER]
+
+    def _run_handler(self, instance: Instance, address: int, regs: PtRegs) -> None:
+        """A handler has its probe be the current one, so that what is hit meanwhile is missed."""
         owner, block = instance.owner, self._engine.block
         if owner is None:
             return
-        kept = block.current, block.status
+        instance.return_address = address
         block.set_current(owner.kprobe, Status.HIT_ACTIVE)
-        self._run(owner.handler, instance, regs)
-        if self._engine.rules.trampoline is Trampoline.BRK:
-            block.current, block.status = kept
-        else:
-            block.reset()
-        owner.free += 1
+        self._run(owner.handler, instance, owner, regs)
+        block.reset()
+
+    @staticmethod
+    def _recycle(instance: Instance) -> None:
+        """recycle_rp_inst."""
+        if instance.owner is not None:
+            instance.owner.free += 1
+
+    # --- looking through the trampoline
 
     def return_address(self, task: int | None = None) -> int | None:
-        """Where the newest probed call of a task returns to, seen through the trampoline (kretprobe_find_ret_addr)."""
-        for instance in reversed(self.instances.get(self._current_task() if task is None else task, [])):
-            if instance.return_address != self._trampoline:
-                return instance.return_address
-        return None
+        """Where the newest probed call of a task returns to, seen through the trampoline; None if there is none.
+
+        The kernel has this since v5.16 (kretprobe_find_ret_addr); here it is there with every kernel.
+        """
+        known = self._with_address(self._current_task() if task is None else task)
+        return next((instance.return_address for instance in known), None)
+
+    def stack_trace(self, regs: PtRegs) -> list[int]:
+        """The PC and then where each call returns to, by the frame records from X29 on (arch_stack_walk).
+
+        Where that is the trampoline, the address is the one that it stands for, as in the kernel since v5.16. A PC of
+        0, which a trampoline in assembly makes up, is left out.
+        """
+        known = self._with_address(self._current_task())
+        trace = [regs.pc] if regs.pc else []
+        for fp, address in frame_records(regs.x[FRAME_POINTER], self._engine.host):
+            real = address if address != self._trampoline else self._first_with(fp, known)
+            trace.append(address if real is None else real)
+        return trace
+
+    def _with_address(self, task: int) -> Iterator[Instance]:
+        """The calls under way whose return address is a real one, the newest first."""
+        instances = self.instances.get(task, [])
+        return (instance for instance in reversed(instances) if instance.return_address != self._trampoline)
+
+    @staticmethod
+    def _first_with(fp: int, instances: Iterator[Instance]) -> int | None:
+        """Where the first of some calls that began with this X29 returns to; those before it are used up."""
+        return next((instance.return_address for instance in instances if instance.fp == fp), None)

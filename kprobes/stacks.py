@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Protocol
 
 import attrs
 
+from kprobes.pt_regs import FRAME_POINTER
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kprobes.pt_regs import PtRegs
 
-FRAME_POINTER = 29
 THREAD_SIZE = 16 << 10
-THREAD_START_SP = THREAD_SIZE - 16
 IRQ_STACK_SIZE = 16 << 10
 MAX_STACK_SIZE = 128
 """Bytes that v15 keeps, as seven other architectures do."""
 
+_UNUSED_TOP = 16
+"""Bytes at the highest addresses of a task's stack where no task has anything (THREAD_START_SP)."""
 _FRAME_RECORD_ALIGNMENT = 8
 
 
@@ -44,13 +46,18 @@ class Stack:
     kind: StackKind = StackKind.TASK
 
     def __contains__(self, address: object) -> bool:
-        return address in self.addresses or address == self.addresses.stop
+        """Whether something may be at an address: a frame record, say."""
+        return address in self.addresses
+
+    def is_used_by(self, sp: int) -> bool:
+        """Whether a stack pointer belongs to it: that of an empty stack is behind its last byte."""
+        return sp in self.addresses or sp == self.addresses.stop
 
 
 def stack_of(sp: int, stacks: Sequence[Stack]) -> Stack:
     """The stack that a stack pointer is in: of those known, else the 16 KiB that a task has (current_thread_info)."""
     for stack in stacks:
-        if sp in stack:
+        if stack.is_used_by(sp):
             return stack
     base = (sp - 1) & -THREAD_SIZE
     return Stack(range(base, base + THREAD_SIZE))
@@ -83,16 +90,17 @@ class NoCopy:
 class FixedCopy:
     """So many bytes, or what there is up to the end of the stack (v15: 128 bytes).
 
-    Its weakness: a function with more than that on the stack gets, after the handler, what the handler left there.
+    Its weakness: of arguments that are more than that, the function gets, after the handler, what the handler left
+    there.
     """
 
     limit: int = MAX_STACK_SIZE
 
     def size(self, regs: PtRegs, stacks: Sequence[Stack]) -> int | Skip:
-        """On a stack for interrupts, v15 keeps all there is, be it more than it has room for: then it cannot be."""
+        """On a stack for interrupts, v15 copies all there is, over the end of its buffer: here that is not done."""
         stack = stack_of(regs.sp, stacks)
         if stack.kind is not StackKind.IRQ:
-            return max(0, min(self.limit, stack.addresses.start + THREAD_START_SP - regs.sp))
+            return max(0, min(self.limit, stack.addresses.stop - _UNUSED_TOP - regs.sp))
         above = min(IRQ_STACK_SIZE, stack.addresses.stop - regs.sp)
         if above > self.limit:
             return Skip(f"{above} bytes of the interrupt stack would overflow the {self.limit} there is room for")

@@ -122,20 +122,23 @@ def _in_any_state(row: int, event: Event, action: Action) -> list[Transition]:
 
 EXECUTING = (State.HIT_SS, State.REENTER)
 """The states in which an instruction is in its slot, or being simulated."""
-_ASIDE = tuple(state for state in State if state not in (State.IDLE, *EXECUTING))
+_CURRENT = tuple(state for state in State if state is not State.IDLE)
+_ASIDE = tuple(state for state in _CURRENT if state not in EXECUTING)
 """Those in which a probe is current, and its instruction is not being executed."""
 
 
 _SINCE_V4_8 = _table(
     Transition(1, State.IDLE, Event.PROBE_HIT, Action.RUN_PRE_HANDLER, State.HIT_ACTIVE),
-    Transition(2, State.HIT_ACTIVE, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS),
-    Transition(3, State.HIT_ACTIVE, Event.SIMULATION, Action.SIMULATE, State.HIT_SS),
-    Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE, State.HIT_ACTIVE),
-    Transition(4, State.IDLE, Event.REDIRECTION, Action.LEAVE, State.IDLE),
+    *(Transition(2, state, Event.SLOT, Action.EXECUTE_SLOT, State.HIT_SS) for state in _CURRENT),
+    Transition(2, State.IDLE, Event.SLOT, Action.EXECUTE_SLOT, State.IDLE),
+    *(Transition(3, state, Event.SIMULATION, Action.SIMULATE, State.HIT_SS) for state in _CURRENT),
+    Transition(3, State.IDLE, Event.SIMULATION, Action.SIMULATE, State.IDLE),
+    *_in_any_state(4, Event.REDIRECTION, Action.LEAVE),
     Transition(5, State.HIT_SS, Event.SLOT_DONE, Action.FINISH_SLOT, State.HIT_SS),
     Transition(5, State.IDLE, Event.SLOT_DONE, Action.SWALLOW, State.IDLE),
     *(Transition(5, state, Event.SLOT_DONE, Action.FINISH_SLOT, state) for state in _ASIDE),
     *(Transition(6, state, Event.DONE, Action.FINISH, State.IDLE) for state in (State.HIT_SS, *_ASIDE)),
+    Transition(6, State.IDLE, Event.DONE, Action.RETURN, State.IDLE),
     Transition(7, State.HIT_ACTIVE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(7, State.HIT_SSDONE, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(8, State.REENTER, Event.SLOT_DONE, Action.FINISH_SLOT, State.REENTER),
@@ -148,19 +151,16 @@ _SINCE_V4_8 = _table(
     Transition(14, State.HIT_ACTIVE, Event.HANDLER_ABORT, Action.COUNT_AND_ASK, State.HIT_ACTIVE, "the current probe"),
     Transition(14, State.HIT_SSDONE, Event.HANDLER_ABORT, Action.COUNT_AND_ASK, State.HIT_SSDONE, "the current probe"),
     *_in_any_state(15, Event.BRK_GONE, Action.RETURN),
-    *(
-        Transition(16, state, Event.BREAK_HANDLED, Action.EXECUTE_CURRENT, State.HIT_SS)
-        for state in State
-        if state is not State.IDLE
-    ),
+    *(Transition(16, state, Event.BREAK_HANDLED, Action.EXECUTE_CURRENT, State.HIT_SS) for state in _CURRENT),
     *_in_any_state(17, Event.FOREIGN_BRK, Action.RETURN),
 )
 
 _SINCE_V4_19 = _SINCE_V4_8 | _table(
-    Transition(4, State.HIT_ACTIVE, Event.REDIRECTION, Action.LEAVE_AND_RESET, State.IDLE),
+    *(Transition(4, state, Event.REDIRECTION, Action.LEAVE_AND_RESET, State.IDLE) for state in State),
 )
 
 _SINCE_V7_2 = _SINCE_V4_19 | _table(
+    Transition(6, State.IDLE, Event.DONE, Action.FINISH, State.IDLE),
     Transition(9, State.HIT_SS, Event.PROBE_HIT, Action.REENTER, State.REENTER, "the probe hit"),
     Transition(11, State.OTHER, Event.PROBE_HIT, Action.REFUSE, State.OTHER),
     *_in_any_state(15, Event.BRK_GONE, Action.REFUSE),
@@ -172,11 +172,10 @@ V4_8_TABLE: Table = MappingProxyType(_SINCE_V4_8)
 V5_10_TABLE: Table = MappingProxyType(
     {key: row for key, row in _SINCE_V4_19.items() if row.event is not Event.BREAK_HANDLED}
 )
-_GONE_IN_V7_2 = (Event.BREAK_HANDLED, Event.HANDLER_ABORT)
-V7_2_TABLE: Table = MappingProxyType(
-    {
-        (state, event): row
-        for (state, event), row in _SINCE_V7_2.items()
-        if event not in _GONE_IN_V7_2 and (row.row not in (5, 6) or state in EXECUTING)
-    }
-)
+_NOT_IN_V7_2 = {
+    *((state, event) for state in State for event in (Event.BREAK_HANDLED, Event.HANDLER_ABORT)),
+    *((state, Event.SLOT_DONE) for state in State if state not in EXECUTING),
+    *((state, Event.DONE) for state in _ASIDE),
+}
+"""The last two: where the state tells the end of a slot, it is met in no other."""
+V7_2_TABLE: Table = MappingProxyType({key: row for key, row in _SINCE_V7_2.items() if key not in _NOT_IN_V7_2})

@@ -3,7 +3,7 @@
     python -m tests.documentation
 
 A `console` block holds `$ command` lines, each followed by what the command prints (stdout and stderr, as a terminal
-shows them). `a64` is this tree's.
+shows them). `a64` and `python` are this tree's.
 """
 
 import os
@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PAGES = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md"))
+PAGES = tuple(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md"))
 
 _BLOCK = re.compile(r"```console\n(.*?)```", re.DOTALL)
-_SHELL_SETUP = f'a64() {{ {sys.executable} -m cli "$@"; }}; '
+_SHELL_SETUP = f'a64() {{ {sys.executable} -m cli "$@"; }}; python() {{ {sys.executable} "$@"; }}; '
 
 
 def output_of(command: str) -> str:

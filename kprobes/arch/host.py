@@ -9,15 +9,18 @@ import attrs
 
 from aarch64.access import Access, load, store
 from aarch64.assembler import assemble_source
+from aarch64.bits import mask
 from aarch64.exceptions import ArchException, Fault
 from aarch64.hooks import Answer, BreakHook, FaultHook, StepHook, SynchronousHook
 from aarch64.machine import MachineError
 from aarch64.memory import PAGE_SIZE
+from aarch64.pointer_auth import strip
 from aarch64.translation.permissions import Right
 from kprobes.arch.code import A64Instruction, check_landing, simulate
+from kprobes.errors import KprobesError
 from kprobes.host import Frame, Host, MemoryFault, Strip
 from kprobes.monitors import MDSCR_KDE, MDSCR_MDE, MDSCR_SS
-from kprobes.pt_regs import SS, D, I
+from kprobes.pt_regs import DAIF, GENERAL_REGISTERS, PT_REGS_SIZE, SS, USER_PT_REGS_SIZE, D, I
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,10 +34,9 @@ KERNEL = 1
 """The exception level of the kernel."""
 
 _WORD = 4
-_PT_REGS = 272
-"""Bytes of `struct user_pt_regs`: X0 to X30, SP, PC, PSTATE."""
-_PT_REGS_SIZE = 336
-_REGISTERS = 31
+_DOUBLE_WORD = 8
+_DAIF_SHIFT = 6
+_STACK_ALIGNMENT = 16
 _LEVELS = 0b11
 _UPPER = 1 << 55
 
@@ -68,6 +70,16 @@ class MachineHost:
     @mdscr.setter
     def mdscr(self, value: int) -> None:
         self._cpu.sysregs["MDSCR_EL1"] = value
+        self._cpu.context_changed()
+
+    @property
+    def masks(self) -> int:
+        """PSTATE.DAIF as it is now."""
+        return self._cpu.pstate.daif << _DAIF_SHIFT
+
+    @masks.setter
+    def masks(self, value: int) -> None:
+        self._cpu.pstate.daif = (value & DAIF) >> _DAIF_SHIFT
         self._cpu.context_changed()
 
     def unlock(self) -> None:
@@ -132,18 +144,24 @@ class MachineHost:
     def read(self, address: int, size: int) -> bytes:
         """Bytes of the kernel's memory, as its instructions would load them."""
         try:
-            return bytes(load(self._cpu, address + offset, 1, Access.NORMAL) for offset in range(size))
+            pieces = [(at, load(self._cpu, at, length, Access.NORMAL), length) for at, length in _pieces(address, size)]
         except ArchException as fault:
             raise self._memory_fault(address, fault) from None
+        return b"".join(value.to_bytes(length, "little") for _, value, length in pieces)
 
     def write(self, address: int, data: bytes) -> None:
         """Write bytes of the kernel's memory, as its instructions would store them; all or nothing."""
         try:
             for content in (self.read(address, len(data)), data):  # what can be loaded, might not be stored to
-                for offset, value in enumerate(content):
-                    store(self._cpu, address + offset, 1, value, Access.NORMAL)
+                for at, length in _pieces(address, len(data)):
+                    value = int.from_bytes(content[at - address : at - address + length], "little")
+                    store(self._cpu, at, length, value, Access.NORMAL)
         except ArchException as fault:
             raise self._memory_fault(address, fault) from None
+
+    def without_pac(self, address: int) -> int:
+        """A code address without the authentication code that may be in it (XPACI)."""
+        return int(strip(self._cpu, address, is_data=False))
 
     @staticmethod
     def _memory_fault(address: int, fault: ArchException) -> MemoryFault:
@@ -157,14 +175,25 @@ class MachineHost:
         return self._machine.call(function, *arguments)
 
     def call_with(self, frame: Frame, function: int, first: int, *others: int) -> int:
-        """Run a handler of the guest; the frame is on its stack meanwhile, as kernel_entry puts it there."""
+        """Run a handler of the guest; the frame is on its stack meanwhile, as kernel_entry puts it there.
+
+        Raises:
+            KprobesError: there is no stack for it.
+            CallError: the handler did not return. It is not gone on with then: a run after that goes on inside it.
+        """
         kept = self._cpu.sp
-        place = (kept - _PT_REGS_SIZE) & -16
-        self.write(place, _packed(frame))
+        place = max(kept - PT_REGS_SIZE, 0) & -_STACK_ALIGNMENT
+        try:
+            self.write(place, _packed(frame))
+        except MemoryFault as fault:
+            raise KprobesError(
+                f"the handler at {self.locate(function)} needs a stack for the registers it is given, and SP_EL1 is "
+                f"{kept:#x}: {fault}"
+            ) from None
         self._cpu.sp = place
         result = self._machine.call(function, first, place, *others)
         self._cpu.sp = kept
-        _unpack(frame, self.read(place, _PT_REGS))
+        _unpack(frame, self.read(place, USER_PT_REGS_SIZE))
         return result
 
     def fixup(self, pc: int) -> int | None:
@@ -201,14 +230,24 @@ class MachineHost:
         self._do_what_waits()
 
 
+def _pieces(address: int, size: int) -> Iterator[tuple[int, int]]:
+    """Places and lengths of aligned accesses that cover `size` bytes: double words, and bytes where they do not fit."""
+    at, end = address, address + size
+    while at < end:
+        length = _DOUBLE_WORD if at % _DOUBLE_WORD == 0 and at + _DOUBLE_WORD <= end else 1
+        yield at, length
+        at += length
+
+
 def _packed(frame: Frame) -> bytes:
-    return b"".join(value.to_bytes(8, "little") for value in (*frame.x, frame.sp, frame.pc, frame.pstate))
+    values = (*frame.x, frame.sp, frame.pc, frame.pstate)
+    return b"".join((value & mask(64)).to_bytes(_DOUBLE_WORD, "little") for value in values)
 
 
 def _unpack(frame: Frame, data: bytes) -> None:
-    values = [int.from_bytes(data[at : at + 8], "little") for at in range(0, len(data), 8)]
-    frame.x[:] = values[:_REGISTERS]
-    frame.sp, frame.pc, frame.pstate = values[_REGISTERS:]
+    values = [int.from_bytes(data[at : at + _DOUBLE_WORD], "little") for at in range(0, len(data), _DOUBLE_WORD)]
+    frame.x[:] = values[:GENERAL_REGISTERS]
+    frame.sp, frame.pc, frame.pstate = values[GENERAL_REGISTERS:]
 
 
 @attrs.define(eq=False)
@@ -227,8 +266,8 @@ class StoredFrame:
     @classmethod
     def at(cls, host: Host, address: int) -> StoredFrame:
         """That at an address; MemoryFault where there is none."""
-        frame = cls([0] * _REGISTERS, 0, 0, 0)
-        _unpack(frame, host.read(address, _PT_REGS))
+        frame = cls([0] * GENERAL_REGISTERS, 0, 0, 0)
+        _unpack(frame, host.read(address, USER_PT_REGS_SIZE))
         return frame
 
     def put_back(self, host: Host, address: int) -> None:

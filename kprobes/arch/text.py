@@ -93,6 +93,26 @@ def _function(image: Image, address: int) -> range:
     return ImageText(image).symbol(address) or range(address, address + _WORD)
 
 
+def symbolic(machine: Machine, address: int, *, sized: bool = True) -> str:
+    """An address as `symbol+0x10/0x40`, the second number being the bytes up to the next symbol (sprint_symbol).
+
+    Where no symbol of a program is before it, in hexadecimal; not `sized`, without the second number.
+    """
+    for image in machine.images:
+        found = image.locate(address)
+        if found is not None:
+            name, offset = found
+            size = _extent(image, name, address) if sized else 0
+            return f"{name}+{offset:#x}" + (f"/{size:#x}" if size else "")
+    return f"{address:#x}"
+
+
+def _extent(image: Image, name: str, address: int) -> int:
+    """The bytes of a symbol; of data that is not among the text those that its table says, 0 if it says none."""
+    found = ImageText(image).symbol(address)
+    return image.symbols.size(name) if found is None else len(found)
+
+
 @attrs.define(eq=False)
 class MachineText:
     """The programs in a machine's memory, as `ports.Text`, read at one time; where a breakpoint was, what it stood for.

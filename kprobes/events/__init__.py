@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from kprobes.events.context import FetchContext, FetchFault, Registers
-from kprobes.events.errors import Problem, SpecError
+from kprobes.events.errors import Conflict, Problem, SpecError
 from kprobes.events.fetch_syntax import CountSymbols
 from kprobes.events.spec import (
     AddressPlace,
@@ -28,6 +28,7 @@ from kprobes.events.types import FetchType
 __all__ = [
     "AddressPlace",
     "ClearSpec",
+    "Conflict",
     "CountSymbols",
     "Fault",
     "FetchArg",

@@ -77,10 +77,25 @@ class Problem(Enum):
     BAD_DEREF_SUFFIX = "nothing can follow the bracket"
 
 
-class SpecError(KprobesError, ValueError):
-    """A spec that says nothing: the problem, and the column (from 0, up to the length of the text) where it shows."""
+@unique
+class Conflict(Enum):
+    """What is wrong with a spec beside others that have been taken; the names are those of trace_probe.h, too."""
 
-    def __init__(self, problem: Problem, text: str, column: int) -> None:
+    DIFF_PROBE_TYPE = "there is an event of this name, of the other kind (p, r): give this one another name"
+    DIFF_ARG_TYPE = "there is an event of this name, and its arguments have other names or types: give another name"
+    SAME_PROBE = "there is the very same probe already"
+
+
+class SpecError(KprobesError, ValueError):
+    """A spec that says nothing, or what others contradict.
+
+    Attributes:
+        problem: why.
+        text: the spec.
+        column: where it shows, from 0 up to the length of the text.
+    """
+
+    def __init__(self, problem: Problem | Conflict, text: str, column: int) -> None:
         super().__init__(problem, text, column)
         self.problem = problem
         self.text = text
@@ -89,7 +104,7 @@ class SpecError(KprobesError, ValueError):
     @property
     def message(self) -> str:
         """The problem in words."""
-        return self.problem.value
+        return str(self.problem.value)
 
     def __str__(self) -> str:
         # One column a character, or the caret would not be where it belongs.

@@ -10,7 +10,7 @@ import attrs
 from kprobes.events.errors import SpecError
 
 if TYPE_CHECKING:
-    from kprobes.events.errors import Problem
+    from kprobes.events.errors import Conflict, Problem
 
 _WORD = re.compile(r"\S+")
 
@@ -44,7 +44,7 @@ class Piece:
             return self, None
         return self.part(0, position), self.part(position + 1)
 
-    def error(self, problem: Problem, offset: int = 0) -> SpecError:
+    def error(self, problem: Problem | Conflict, offset: int = 0) -> SpecError:
         """The error for a problem that shows at a character of this piece."""
         return SpecError(problem, self.spec, self.start + offset)
 

@@ -3,6 +3,7 @@
 Those that are rows of the table of transitions are in `test_transitions.py`.
 """
 
+import attrs
 import pytest
 
 from aarch64.hooks import Answer, FaultHook
@@ -34,6 +35,7 @@ loads_and_goes_on: ldr x1, [x0]
 signed: paciasp
         nop
 leaves: retaa
+jumps:  b       square
 foreign: brk    #6
         ret
 {VECTORS}
@@ -140,6 +142,79 @@ def steps_one_instruction_at(guest, address, x0):
     guest.step(2)
 
 
+@stepping
+def test_a_note_of_a_step_outlives_a_fault_and_ends_the_hit_of_another_probe(kernel):
+    """A handler steps to that address: the hit it belongs to is taken to be over, and its PC goes on behind it.
+
+    When the handler returns, no probe is current: the instruction is stepped all the same, and nobody then sets the PC.
+    """
+    guest, faulty = fault_in_the_slot(kernel)
+    guest.kprobes.disable(faulty)
+    slot, posts = faulty.execution.slot, []
+
+    def steps_there(_probe, _regs):
+        steps_one_instruction_at(guest, slot, DATA)
+        places.append(guest.cpu.pc)
+
+    places: list[int] = []
+    other = guest.probe("square", pre_handler=steps_there, post_handler=lambda *_: posts.append(guest.state))
+    guest.machine.prepare_call("square", 5)
+    guest.cpu.pstate.daif = 0
+    guest.cpu.context_changed()
+    before = len(guest.rows)
+    guest.machine.run(max_cycles=6)
+    assert [1, 5, 6, 2, 5] == guest.rows[before:][:5]
+    assert ([guest.at("after")], [State.HIT_SSDONE], State.IDLE) == (places, posts, guest.state)
+    assert Action.SWALLOW is guest.watcher.rows[before + 4].transition.action
+    assert other.execution.slot + 4 == guest.watcher.rows[before + 4].pc
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=of)
+@pytest.mark.parametrize("symbol", ["square", "jumps"])
+def test_a_handler_that_clears_the_current_probe_and_wants_the_instruction_executed(kernel, symbol):
+    """In a slot, nobody sets the PC behind it; v7.2 even leaves its end to the kernel. What is simulated goes well."""
+    if kernel is V15 and symbol == "jumps":
+        kernel = attrs.evolve(V15, decode=V4_8.decode)
+    guest, posts = start(kernel), []
+
+    def clear(_probe, _regs):
+        guest.kprobes.engine.block.reset()
+        guest.watcher.expect(State.IDLE)
+
+    probe = guest.probe(symbol, pre_handler=clear, post_handler=lambda *_: posts.append(1))
+    guest.begin(symbol, 5)
+    guest.until(3 if symbol == "jumps" else 2)
+    if symbol == "jumps":
+        assert ([1, 3, 6], guest.at("square")) == (guest.rows, guest.cpu.pc)
+        assert ([1] if kernel is V7_2 else []) == posts
+        return
+    guest.step(2)
+    end = probe.execution.slot + 4
+    if kernel is V7_2:
+        assert ([1, 2], guest.at("vectors", 0x200), end) == (guest.rows, guest.cpu.pc, guest.cpu.elr[1])
+    else:
+        assert ([1, 2, 5], end) == (guest.rows, guest.cpu.pc)
+    assert [] == posts
+
+
+@each_kernel
+@pytest.mark.parametrize("status", [0, 2, 3, 4, 8])
+@pytest.mark.parametrize("answer", [0, 1])
+def test_the_status_that_a_pre_handler_leaves_is_not_asked_about(kernel, status, answer):
+    guest, posts = start(kernel), []
+
+    def spoil(_probe, regs):
+        guest.kprobes.engine.block.status = status
+        guest.watcher.expect(guest.state)
+        regs.pc = regs.x[30] if answer else regs.pc
+        return answer
+
+    guest.probe("square", pre_handler=spoil, post_handler=lambda *_: posts.append(1))
+    assert (5 if answer else 26) == guest.call("square", 5)
+    assert ([1, 4] if answer else [1, 2, 5, 6]) == guest.rows
+    assert ([] if answer else [1]) == posts
+
+
 def test_a_note_of_a_slots_end_outlives_a_fault_and_a_foreign_brk_is_met_for_ever_in_v5_10():
     """The first BRK #6 there is swallowed, and the PC stays: so the second one is no kprobes' any more."""
     guest, probe = fault_in_the_slot(V5_10)
@@ -159,6 +234,29 @@ def test_the_state_tells_the_end_of_a_slot_in_v7_2():
     guest.cpu.pc = probe.execution.slot + 4
     guest.step()
     assert (12, guest.at("vectors", 0x200)) == (guest.rows[-1], guest.cpu.pc)
+
+
+@pytest.mark.parametrize("kernel", [V5_10, V7_2], ids=of)
+def test_a_brk_of_a_slot_in_a_handler_of_a_fault_of_the_slot_is_no_end_of_it(kernel):
+    guest = start(kernel, "strange: brk #6\n")
+    guest.probe("loads")
+    guest.begin("loads", DATA + 1)
+    guest.until(2)
+    guest.step(5)
+    assert ([1, 2], guest.at("strange"), State.HIT_SS) == (guest.rows, guest.cpu.elr[1], guest.state)
+
+
+def test_the_end_of_a_slot_is_none_while_its_pre_handler_runs_in_v7_2():
+    guest, places = start(V7_2), []
+
+    def goes_there(probe, _regs):
+        guest.cpu.pc = probe.execution.slot + 4
+        guest.step()
+        places.append((guest.cpu.pc, list(guest.rows)))
+
+    guest.probe("square", pre_handler=goes_there)
+    assert 26 == guest.call("square", 5)
+    assert [(guest.at("vectors", 0x200), [1])] == places
 
 
 @pytest.mark.parametrize("kernel", OLD, ids=of)
@@ -213,6 +311,44 @@ def test_a_fault_handler_that_unmasks_debug_exceptions_is_stepped_itself(kernel)
     assert guest.at("loads", 4) == guest.cpu.pc
     places = [guest.machine.locate(guest.at("unmasked", offset)) for offset in (0, 4, 8)]
     assert [f"unexpected single step at {place}: stepping goes on" for place in places] == guest.messages
+
+
+SIMULATING = pytest.mark.parametrize("kernel", [V4_8, V5_10, V7_2], ids=of)
+LITERAL = """
+literal: ldr    x0, misaligned
+        ret
+        .balign 8
+        .word   0
+misaligned: .quad 7
+"""
+
+
+@SIMULATING
+def test_an_instruction_that_faults_while_it_is_simulated_ends_the_hit(kernel):
+    """The literal is not aligned, and the MMU is off: the fault is one of the probed address, and nobody's hit."""
+    guest, posts = start(kernel, LITERAL), []
+    guest.probe("literal", post_handler=lambda *_: posts.append(1))
+    guest.begin("literal")
+    guest.step()
+    assert ([1, 3], State.IDLE, []) == (guest.rows, guest.state, posts)
+    assert (guest.at("literal"), guest.at("vectors", 0x200)) == (guest.cpu.elr[1], guest.cpu.pc)
+
+
+@SIMULATING
+def test_likewise_within_a_hit(kernel):
+    guest, states = start(kernel, LITERAL), []
+
+    def call(_probe, _regs):
+        guest.begin("literal")
+        guest.step()
+        states.append((guest.state, guest.cpu.elr[1], guest.cpu.pc))
+        guest.watcher.expect(State.HIT_ACTIVE)
+
+    guest.probe("square", pre_handler=call)
+    inner = guest.probe("literal")
+    assert 26 == guest.call("square", 5)
+    assert [(State.HIT_ACTIVE, guest.at("literal"), guest.at("vectors", 0x200))] == states
+    assert ([1, 7, 2, 5, 6], 1) == (guest.rows, inner.nmissed)
 
 
 # --- the exception table
@@ -377,6 +513,31 @@ def test_a_brk_of_a_slot_elsewhere_is_the_guests():
     guest.begin("foreign")
     guest.step()
     assert ([], guest.at("vectors", 0x200)) == (guest.rows, guest.cpu.pc)
+
+
+@each_kernel
+@pytest.mark.parametrize("number", [0, 5, 0x100, 0x800])
+def test_a_brk_of_another_number_is_the_guests(kernel, number):
+    guest = start(kernel)
+    guest.machine.memory.write(guest.at("foreign"), 4, 0xD420_0000 | number << 5)
+    guest.begin("foreign")
+    guest.step()
+    assert ([], [], guest.at("vectors", 0x200)) == (guest.rows, guest.watcher.moments, guest.cpu.pc)
+
+
+@each_kernel
+@pytest.mark.parametrize("number", [4, 6, 7])
+def test_a_brk_of_a_program_at_el0_is_the_guests(kernel, number):
+    """Even one that has a probe, which may be shared with the kernel here: the kernel sends such a program a signal."""
+    guest = start(kernel)
+    guest.machine.memory.write(guest.at("foreign"), 4, 0xD420_0000 | number << 5)
+    guest.probe("square")
+    for symbol in ("foreign", "square"):
+        guest.begin(symbol)
+        guest.cpu.pstate.el = 0
+        guest.cpu.context_changed()
+        guest.step()
+        assert ([], guest.at("vectors", 0x400), 1) == (guest.rows, guest.cpu.pc, guest.cpu.pstate.el)
 
 
 def test_a_brk_that_is_met_for_ever_is_recognised():

@@ -94,18 +94,21 @@ def refused(guest, probe, why: str | None = None) -> RegistrationError:
 # --- what is refused, and by which kernel
 
 ALL, NONE = KERNELS, ()
+OLD = (V15, V4_8, V5_10)
 SINCE_5_10 = (V5_10, V7_2)
 ERRORS = [
     ("neither symbol nor address", Kprobe, Errno.EINVAL, ALL, "needs a symbol or an address"),
     ("symbol and address", lambda: Kprobe("square", address=BASE + 12), Errno.EINVAL, ALL, "not both"),
     ("negative offset", lambda: Kprobe("square", -4), Errno.EINVAL, ALL, "the offset -0x4"),
     ("offset of more than 32 bits", lambda: Kprobe("square", 1 << 32), Errno.EINVAL, ALL, "the offset 0x100000000"),
-    ("offset beyond the text", lambda: Kprobe("square", 0xFFFF_FFFC), Errno.EINVAL, (V15, V4_8, V5_10), "no code at"),
+    ("offset beyond the text", lambda: Kprobe("square", 0xFFFF_FFFC), Errno.EINVAL, OLD, "no code at"),
     ("offset beyond the text", lambda: Kprobe("square", 0xFFFF_FFFC), Errno.ENOENT, (V7_2,), "no symbol for"),
-    ("offset that wraps round", lambda: Kprobe(address=2**64 - 4, offset=8), Errno.EINVAL, (V15,), "no code at 0x4"),
+    ("offset that wraps round", lambda: Kprobe(address=2**64 - 4, offset=8), Errno.EINVAL, OLD, "no code at 0x4"),
+    ("offset that wraps round", lambda: Kprobe(address=2**64 - 4, offset=8), Errno.ENOENT, (V7_2,), "for 0x4"),
     ("unknown symbol", lambda: Kprobe("nothing"), Errno.ENOENT, ALL, "no symbol 'nothing'"),
     ("address without a symbol", lambda: Kprobe(address=BASE), Errno.ENOENT, (V7_2,), "no symbol for 0x40000000"),
-    ("outside of the text", lambda: Kprobe(address=STACK), Errno.EINVAL, (V15, V4_8, V5_10), "no code at"),
+    ("outside of the text", lambda: Kprobe(address=STACK), Errno.EINVAL, OLD, "no code at"),
+    ("outside of the text", lambda: Kprobe(address=STACK), Errno.ENOENT, (V7_2,), "no symbol for"),
     ("not aligned", lambda: Kprobe("square", 2), Errno.EINVAL, ALL, "no multiple of 4"),
     ("an instruction that is rejected", lambda: Kprobe("waits"), Errno.EINVAL, ALL, "wfi.*cannot be probed"),
     ("the tracer's", lambda: Kprobe("traced"), Errno.EINVAL, ALL, "tracer"),
@@ -121,8 +124,8 @@ ERRORS = [
     ("what comes after that", lambda: Kprobe("checked"), Errno.EINVAL, NONE, ""),
     ("a fault handler", lambda: Kprobe("square", fault_handler=lambda *_: 0), Errno.EOPNOTSUPP, (V7_2,), "fault"),
     ("a jprobe", lambda: Jprobe(lambda _regs: None, "square"), Errno.EOPNOTSUPP, SINCE_5_10, "no jprobes any more"),
-    ("a kretprobe within a function", lambda: Kretprobe(lambda *_: 0, "square", 4), Errno.EINVAL, (V7_2,), "entry"),
-    ("a kretprobe with much data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "at most"),
+    ("a kretprobe within a function", lambda: Kretprobe(lambda *_: 0, "square", 4), Errno.EINVAL, SINCE_5_10, "entry"),
+    ("a kretprobe with data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "most"),
 ]  # fmt: skip
 
 

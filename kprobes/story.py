@@ -1,0 +1,144 @@
+"""The story of a hit: its moments, one after another, each with the state of the machine and with why it is so.
+
+These are records, for those who print or teach. `arch.recorder` collects them, `explanations` has the sentences.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, unique
+from typing import TYPE_CHECKING
+
+import attrs
+
+from kprobes.reports import Moment
+
+if TYPE_CHECKING:
+    from kprobes.host import Strip
+
+
+@unique
+class Between(Enum):
+    """A moment that the kernel does not see, or of a hit that does not go well; in words."""
+
+    BEFORE = "before the probe"
+    """The probe's BRK is about to be executed."""
+    SLOT_REACHED = "returned to the slot"
+    """The exception return has led to the slot."""
+    EXECUTED = "instruction executed"
+    """The instruction in the slot has been executed."""
+    BEHIND_SLOT = "ran off the slot"
+    """No exception has ended the slot: what is behind it is about to be executed."""
+    REENTERED = "hit within a hit"
+    """A probe was hit while another hit was dealt with."""
+    OTHER_EXCEPTION = "another exception"
+    """An exception that is not of the probe."""
+    OTHER_CODE = "other code"
+    """Instructions that are not of the hit: handlers in the guest, of probes and of exceptions."""
+    RETURNED = "after the probe"
+    """The hit is over: the probed code goes on."""
+    IN_TRAMPOLINE = "trampoline"
+    """Instructions of the trampoline that a probed function returned to."""
+    RETURN_HANDLERS = "return handlers"
+    """The handlers of the return have run."""
+    CALLER_REACHED = "after the function"
+    """The trampoline has gone on to where the function was to return."""
+    DIED = "the kernel dies"
+    """The kernel does not go on."""
+    NOT_BACK = "not back"
+    """The program has not come back to the hit."""
+
+
+_TITLES = {
+    Moment.BRK_TAKEN: "BRK taken",
+    Moment.PRE_HANDLER: "pre-handler",
+    Moment.CONTEXT_SET: "end of the slot noted",
+    Moment.DEBUG_UNMASKED: "D cleared",
+    Moment.MASKED: "masks saved and set",
+    Moment.STEP_ENABLED: "step enabled",
+    Moment.SLOT_ENTERED: "PC set to the slot",
+    Moment.SIMULATED: "instruction simulated",
+    Moment.STEP_TAKEN: "step exception taken",
+    Moment.SLOT_BRK_TAKEN: "BRK of the slot taken",
+    Moment.UNMASKED: "masks restored",
+    Moment.STEP_DISABLED: "step disabled",
+    Moment.DEBUG_MASKED: "D set again",
+    Moment.PC_RESTORED: "PC set behind the probe",
+    Moment.POST_HANDLER: "post-handler",
+    Moment.REWOUND: "PC set back to the probe",
+}
+"""What the moments that the kernel sees are called by people."""
+
+
+@attrs.frozen
+class Executed:
+    """An instruction: its address, its word and its text."""
+
+    address: int
+    word: int
+    text: str
+
+
+@attrs.frozen
+class StoryMoment:
+    """A moment of a hit.
+
+    Attributes:
+        moment: which.
+        cycle: the cycle counter.
+        depth: 0, or 1 in a hit within the hit.
+        probe: the address of the probe it is about, None if of none.
+        el: the exception level.
+        pc: the PC; while the kernel handles an exception, None: that is no code of the guest.
+        strip: the bits of a step, live and saved.
+        mdscr: MDSCR_EL1.
+        elr: where the exception return leads, None outside of an exception.
+        spsr: the PSTATE that it restores, likewise.
+        esr: the syndrome, None outside of an exception.
+        esr_text: the same in words; empty outside of an exception.
+        slot: the address of the slot of the current probe, None without a slot.
+        slot_words: what is in it.
+        instruction: what has been executed, or is about to be.
+        instructions: how many have been executed, where the moment stands for some.
+        why: what happens, and why, in a sentence or two.
+        source: the kernel function, or the title of the section of the Arm ARM, that says so.
+    """
+
+    moment: Moment | Between
+    cycle: int
+    depth: int
+    probe: int | None
+    el: int
+    pc: int | None
+    strip: Strip
+    mdscr: int
+    elr: int | None = None
+    spsr: int | None = None
+    esr: int | None = None
+    esr_text: str = ""
+    slot: int | None = None
+    slot_words: tuple[int, ...] = ()
+    instruction: Executed | None = None
+    instructions: int = 0
+    why: str = ""
+    source: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the moment is called in data."""
+        return self.moment.name.lower()
+
+    @property
+    def title(self) -> str:
+        """What it is called by people."""
+        return self.moment.value if isinstance(self.moment, Between) else _TITLES[self.moment]
+
+
+@attrs.frozen
+class Story:
+    """A hit: the moments, and whether it was told to its end.
+
+    `ended` tells what ended the run before the hit was over, empty where nothing did.
+    """
+
+    moments: tuple[StoryMoment, ...]
+    ended: str = ""
