@@ -7,6 +7,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import attrs
+
 from aarch64.stop import Stop, StopReason
 
 if TYPE_CHECKING:
@@ -52,23 +54,42 @@ def ticking(machine: Machine, host: HostConsole) -> Iterator[None]:
         signal.signal(signal.SIGALRM, previous)
 
 
-def watch(machine: Machine, host: HostConsole, max_cycles: int | None, until: Until | None) -> Stop:
-    """Run until something ends it: at most `max_cycles` in all, `until` as `Machine.run` has it, or Ctrl-C."""
+@contextmanager
+def watching(machine: Machine, host: HostConsole) -> Iterator[Watched]:
+    """Watch all runs until the end of the `with` statement: Ctrl-C ends the one that is going on, or the next one."""
     with interruptible(host), ticking(machine, host):
-        stop = _run_on(machine, host, max_cycles, until)
+        yield Watched(machine, host, time.monotonic())
         host.clear_status()
-    return stop
 
 
-def _run_on(machine: Machine, host: HostConsole, max_cycles: int | None, until: Until | None) -> Stop:
-    started = time.monotonic()
-    while True:
-        stop = machine.run(None if max_cycles is None else max_cycles - machine.cpu.cycles, until)
-        if stop.reason is not StopReason.INTERRUPTED or stop.message != _TICK:
-            return stop
-        if host.ended:  # in the same cycle as the tick
-            return Stop(StopReason.INTERRUPTED, host.ended)
-        host.flush()
-        seconds = time.monotonic() - started
+def watch(machine: Machine, host: HostConsole, max_cycles: int | None, until: Until | None) -> Stop:
+    """Run, watched, as `Watched.run` does."""
+    with watching(machine, host) as watched:
+        return watched.run(max_cycles, until)
+
+
+@attrs.frozen
+class Watched:
+    """A machine that is watched, since a moment of the host's clock."""
+
+    machine: Machine
+    host: HostConsole
+    since: float
+
+    def run(self, max_cycles: int | None, until: Until | None) -> Stop:
+        """Run until something ends it: at most `max_cycles` in all, `until` as `Machine.run` has it, or Ctrl-C."""
+        machine, host = self.machine, self.host
+        while True:
+            stop = machine.run(None if max_cycles is None else max_cycles - machine.cpu.cycles, until)
+            if stop.reason is not StopReason.INTERRUPTED or stop.message != _TICK:
+                return stop
+            if host.ended:  # in the same cycle as the tick
+                return Stop(StopReason.INTERRUPTED, host.ended)
+            host.flush()
+            self._show_progress()
+
+    def _show_progress(self) -> None:
+        seconds = time.monotonic() - self.since
         if seconds >= _QUIET_SECONDS:
-            host.show_status(f"{machine.cpu.cycles:,} cycles, {machine.cpu.cycles / seconds:,.0f} a second")
+            cycles = self.machine.cpu.cycles
+            self.host.show_status(f"{cycles:,} cycles, {cycles / seconds:,.0f} a second")

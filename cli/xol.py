@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -15,7 +16,7 @@ from cli.machine_options import with_machine_options
 from cli.numbers import parse_count
 from cli.probe import profile_option, unmask_option
 from cli.running import CANNOT_GO_ON, check_files, complaint, exit_status, output, with_run_options
-from cli.watching import watch
+from cli.watching import watching
 from kprobes.profiles import PROFILES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from cli.host_console import HostConsole
     from cli.machine_options import MachineOptions
     from cli.running import RunOptions
+    from cli.watching import Watched
     from kprobes.host import Strip
     from kprobes.manager import Kprobes
     from kprobes.story import Story, StoryMoment
@@ -110,35 +112,36 @@ def _tell(machine: Machine, host: HostConsole, run_options: RunOptions, options:
     (event,) = tracer
     event.kprobe.post_handler = lambda *_: None  # so that there is something to be told of it
 
-    def run(until: int | None) -> Stop:
-        return _run(machine, host, run_options, until)
-
     try:
-        hits, stop = seek(kprobes, event.kprobe, options.hit, run)
+        with watching(machine, host) as watched:
+            run = partial(_run, watched, run_options)
+            hits, stop = seek(kprobes, event.kprobe, options.hit, run)
+            story = tell(kprobes, event.probe, run) if stop is None else None
     except KprobesError as error:
+        host.clear_status()
         host.tell("\n".join(report.fitted(f"a64: {error}", sys.stderr)))
         host.tell(report.as_text(machine, console.width(sys.stderr)))
         return CANNOT_GO_ON
     if stop is not None:
         return _say_there_was_none(machine, host, stop, hits, options)
-    story = tell(kprobes, event.probe, run)
+    assert story is not None
     _show(host, kprobes, event, story, options)
     if story.ended:
         host.tell("\n".join(report.fitted(f"a64: the run ended before the hit was over: {story.ended}", sys.stderr)))
     return console.INTERRUPTED if host.ended else 0
 
 
-def _run(machine: Machine, host: HostConsole, run_options: RunOptions, until: int | None) -> Stop:
+def _run(watched: Watched, run_options: RunOptions, until: int | None) -> Stop:
     """Run to an address, or to where the run ends by itself."""
     end = run_options.until
     if until is None or end is None:
-        return watch(machine, host, run_options.max_cycles, end if until is None else until)
+        return watched.run(run_options.max_cycles, end if until is None else until)
 
     def is_there(cpu: Interpreter) -> bool:
         return cpu.pc in (until, end)
 
-    stop = watch(machine, host, run_options.max_cycles, is_there)
-    if stop.reason is StopReason.UNTIL and machine.cpu.pc == end:
+    stop = watched.run(run_options.max_cycles, is_there)
+    if stop.reason is StopReason.UNTIL and watched.machine.cpu.pc == end:
         return Stop(StopReason.RETURNED, "the function returned")
     return stop
 

@@ -143,6 +143,7 @@ STRICT_ENGINE = attrs.evolve(
     slot_end=SlotEnd.STATE,
     slot_fault=SlotFault.CONCEALS_SLOT,
     checks_landing=True,
+    frames=FrameMatch.STACK_POINTER,
 )
 """Ours: BRK ends a slot whatever PSTATE.D is, and nothing but time tells the slot from the probed address."""
 

@@ -12,6 +12,7 @@ from aarch64.machine import RETURN_ADDRESS, CallError
 from aarch64.stop import StopReason
 from kprobes.errors import RegistrationError
 from kprobes.probe import GuestFunction, Kprobe, ProbeFlag
+from kprobes.profiles import PROFILES
 from kprobes.pt_regs import PtRegs
 from kprobes.returns import Instance, Kretprobe, LostReturn
 from tests.kprobes.guests import ASSEMBLY_TRAMPOLINES, KERNELS, STACK, Guest, kernels, make_guest
@@ -549,6 +550,7 @@ LEAPS = {
     "v15": ("wrong", [("leaps", 106)], []),
     "v4.8": ("wrong", [("leaps", 106)], []),
     "v5.10": (None, [("catches", 106)], ["a newer call than the one that returns is under way"]),
+    "strict": (None, [("catches", 106)], ["a newer call than the one that returns is under way"]),
     "v7.2": ("wrong", [], ["the newest call under way began with X29"]),
 }
 """Where a function returns to whose callee never returned, both being probed; what handlers were called; messages."""
@@ -558,7 +560,7 @@ LEAPS = {
 def test_a_call_that_never_returns_is_taken_for_the_next_that_does_except_in_v5_10(name):
     """v5.10 looks at the stack pointer at entry, and alone goes on right. v7.2 notices (X29), and returns wrong."""
     where, handled, messages = LEAPS[name]
-    guest = make_guest(SOURCE, KERNELS[name])
+    guest = make_guest(SOURCE, PROFILES[name])
     log = []
     for function in ("catches", "leaps"):
         log_of(guest, function, log)

@@ -125,7 +125,8 @@ ERRORS = [
     ("a fault handler", lambda: Kprobe("square", fault_handler=lambda *_: 0), Errno.EOPNOTSUPP, (V7_2,), "fault"),
     ("a jprobe", lambda: Jprobe(lambda _regs: None, "square"), Errno.EOPNOTSUPP, SINCE_5_10, "no jprobes any more"),
     ("a kretprobe within a function", lambda: Kretprobe(lambda *_: 0, "square", 4), Errno.EINVAL, SINCE_5_10, "entry"),
-    ("a kretprobe with data", lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "most"),
+    ("a kretprobe with 4097 bytes",
+     lambda: Kretprobe(lambda *_: 0, "square", data_size=4097), Errno.E2BIG, (V7_2,), "at most"),
 ]  # fmt: skip
 
 
@@ -460,10 +461,10 @@ def test_probes_are_listed_by_address(kernel):
         guest.kprobes.register(Jprobe(lambda _regs: None, "helper"))
     first, square, helper = (guest.at(name) for name in ("first", "square", "helper"))
     lines = [
-        f"{first:016x}  r  {first:#x} (first)",
-        f"{square + 4:016x}  k  {square + 4:#x} (square+0x4) [DISABLED]",
-        f"{helper:016x}  k  {helper:#x} (helper)",
-        f"{helper:016x}  j  {helper:#x} (helper)",
+        f"{first:016x}  r  first+0x0",
+        f"{square + 4:016x}  k  square+0x4 [DISABLED]",
+        f"{helper:016x}  k  helper+0x0",
+        f"{helper:016x}  j  helper+0x0",
     ]
     assert lines[: 4 if kernel in STEPPING else 3] == [str(line) for line in guest.kprobes.listed()]
 
@@ -488,9 +489,9 @@ def test_probes_in_code_that_is_gone_are_not_touched_again(kernel):
     assert Errno.EINVAL is raised.value.errno
     other = guest.probe("helper")
     assert slot == other.execution.slot
+    assert " [GONE]" in str(guest.kprobes.listed()[0])
     guest.kprobes.unregister(probe)
     assert (0xD503_201F, SlotState.USED) == (guest.word("square"), guest.kprobes.slots.state(slot))
-    assert " [GONE]" in str(guest.kprobes.registry.listed("k", probe))
 
 
 @each_kernel

@@ -397,6 +397,7 @@ def test_row_14_a_handler_faults(kernel, during, answer):
     (row,) = (report.transition for report in guest.watcher.rows if report.transition.row == 14)
     assert Transition(14, state, Event.HANDLER_ABORT, Action.COUNT_AND_ASK, state, "the current probe") == row
     assert (1, [(probe, guest.at("peeks"))]) == (probe.nmissed, asked)
+    assert 0 == guest.machine.memory.read(TABLE + 16, 8)  # the guest's own handler was not asked
     assert [5 if answer else (1 << 64) - 14] == results
 
 
