@@ -55,29 +55,24 @@ def _is_endless(text, address):
 
 
 def draw_probes(rng, places, executed, hits):
-    """Up to eight probes, now and then two at a place, most where something is executed.
-
-    `hits` counts the calls of their handlers.
-    """
+    """Up to eight probes, now and then two at a place, most where something is executed; `hits` counts theirs."""
     likely = [place for place in places if place in executed] or places
     chosen = [rng.choice(likely if rng.random() < 0.8 else places) for _ in range(rng.choice((1, 2, 3, 8)))]
     if rng.random() < 0.2:
         chosen.append(chosen[0])
 
-    def count(_probe, _regs):
-        hits["pre"] += 1
+    def count(probe, _regs):
+        hits[probe.at] += 1
 
-    def count_after(_probe, _regs):
-        hits["post"] += 1
+    def after(probe, _regs):
+        assert hits[probe.at]
 
-    return [
-        Kprobe(address=address, pre_handler=count, post_handler=rng.choice((None, count_after))) for address in chosen
-    ]
+    return [Kprobe(address=address, pre_handler=count, post_handler=rng.choice((None, after))) for address in chosen]
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))
 def test_random_programs(shard):
-    combinations, hits = 0, Counter()
+    combinations = total = 0
     for number in range(PROGRAMS // SHARDS):
         rng = random.Random(f"probed {shard} {number}")
         calm = number % 3 == 0
@@ -89,29 +84,35 @@ def test_random_programs(shard):
             before = machine.snapshot()
             for _ in range(SETS):
                 machine.console.output.clear()
-                probes = draw_probes(rng, places, executed, hits)
+                hits = Counter()
+                probes = draw_probes(rng, places, {pc for _, pc in executed}, hits)
+                machine.run(max_cycles=rng.choice((0, 0, 20, 100)))  # so that what is probed may be compiled already
+                begin = machine.cpu.cycles
                 kprobes.register(*probes)
                 stop = machine.run(max_cycles=SLOWER * BUDGET)
                 kprobes.unregister(*probes)
                 found = {name for name, value in outcome(machine).items() if wanted.get(name) != value}
                 at = ", ".join(f"{probe.at:#x}" for probe in probes)
                 assert not found, f"{profile.name}, exact={exact}, probes at {at}: {sorted(found)} {stop}\n{program!r}"
+                expected = Counter(pc for cycle, pc in executed if cycle >= begin)
+                for place, number_of in Counter(probe.at for probe in probes).items():
+                    assert hits[place] == number_of * expected[place], f"{profile.name}, {place:#x}\n{program!r}"
+                total += hits.total()
                 machine.restore(before)
                 machine.cpu.stop = None
                 combinations += 1
     assert combinations == PROGRAMS // SHARDS * 3 * SETS
-    assert hits["pre"] > 3 * combinations, "hardly a probe was hit"
-    assert hits["post"] > combinations
+    assert total > 3 * combinations, "hardly a probe was hit"
 
 
 def ending_program(rng, *, calm):
-    """A program that comes to its end, its image, what it executes, and what it then has done."""
+    """A program that comes to its end, its image, what it executes when, and what it then has done."""
     while True:
         program = write_program(RandomChoices(rng), calm=calm)
         image = program.image
         machine = make_loaded(program, image, exact=True)
-        executed = set()
-        machine.cpu.observers.append(lambda _cpu, pc, _word, executed=executed: executed.add(pc))
+        executed = []
+        machine.cpu.observers.append(lambda cpu, pc, _word, log=executed: log.append((cpu.cycles, pc)))
         stop = machine.run(max_cycles=BUDGET)
         if stop.reason in (StopReason.EXIT, StopReason.STUCK) and not (calm and machine.exceptions):
             return program, image, executed, outcome(machine)
