@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from aarch64.hooks import FaultHook as FaultHook
     from aarch64.hooks import RegisterFrame as RegisterFrame
     from aarch64.hooks import StepHook as StepHook
+    from aarch64.hooks import SynchronousHook as SynchronousHook
     from aarch64.image import Image as Image
     from aarch64.image import Segment as Segment
     from aarch64.isa.table import assemble as assemble
@@ -46,6 +47,7 @@ _MODULES = {
     "FaultHook": "hooks",
     "RegisterFrame": "hooks",
     "StepHook": "hooks",
+    "SynchronousHook": "hooks",
     "Image": "image",
     "Segment": "image",
     "assemble": "isa.table",

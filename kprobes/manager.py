@@ -8,12 +8,12 @@ machine.run()
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
-from kprobes.arch.text import MachineText, layout_of, symbolic
+from kprobes.arch.text import TextReader, layout_of, symbolic
 from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
@@ -85,9 +85,10 @@ class Kprobes:
         self.engine = Engine(host, profile.engine, profile.decode.defects, self._lookup, machine.resolve)
         allocate = page_allocator(machine)
         self.slots = Slots(profile.engine.slot_words, allocate)
-        text = MachineText(machine, host, self._original_word)
+        text = TextReader(machine, host, lambda: self.registry.original_words)
+        analysis = lru_cache(maxsize=1)(lambda text: Analysis(text, profile.decode))  # while the text does not change
         self.registry = Registry(
-            host, self.engine, self.slots, layout, lambda: Analysis(text, profile.decode), profile.registration
+            host, self.engine, self.slots, layout, lambda: analysis(text.now()), profile.registration
         )
         runtime = allocate()
         if runtime is None:
@@ -123,9 +124,6 @@ class Kprobes:
 
     def _lookup(self, address: int) -> Kprobe | None:
         return self.registry.lookup(address)
-
-    def _original_word(self, address: int) -> int | None:
-        return self.registry.original_word(address)
 
     def __enter__(self) -> Self:
         return self

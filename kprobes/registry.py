@@ -338,7 +338,7 @@ class Registry:
                 probe.kill()
                 self._release_slot(probe)
 
-    def original_word(self, address: int) -> int | None:
-        """The instruction word that a breakpoint stands for; None where there is none."""
-        probe = self._probes.get(address)
-        return None if probe is None else probe.opcode
+    @property
+    def original_words(self) -> dict[int, int]:
+        """The instruction words that breakpoints stand for, by address."""
+        return {address: probe.opcode for address, probe in self._probes.items() if probe.opcode is not None}

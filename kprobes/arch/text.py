@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING
 
 import attrs
 
+from aarch64.memory import PAGE_SIZE
 from kprobes.arch.code import A64Instruction, ImageText
 from kprobes.layout import SECTIONS, Forbidden, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
 
     from aarch64.image import Image
@@ -111,36 +113,81 @@ def _extent(image: Image, name: str, address: int) -> int:
     return image.symbols.size(name) if found is None else len(found)
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class MachineText:
-    """The programs in a machine's memory, as `ports.Text`; where a breakpoint is, the word it stands for."""
+    """The programs in a machine's memory, as `ports.Text`, read at one time; where a breakpoint was, what it stood for.
 
-    machine: Machine
-    host: MachineHost
-    original_word: Callable[[int], int | None]
+    Attributes:
+        texts: the programs.
+        pieces: what there was in memory, by address, in order.
+    """
 
-    @property
-    def _texts(self) -> tuple[ImageText, ...]:
-        return tuple(ImageText(image) for image in self.machine.images)
+    texts: tuple[ImageText, ...]
+    pieces: tuple[tuple[int, bytes], ...]
+    _instructions: dict[int, A64Instruction]
+    _starts: list[int] = attrs.field(init=False, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._starts = [start for start, _ in self.pieces]
 
     @property
     def regions(self) -> tuple[range, ...]:
         """The addresses of each contiguous piece of text, by bytes."""
-        return tuple(region for text in self._texts for region in text.regions)
+        return tuple(region for text in self.texts for region in text.regions)
 
     def instruction(self, address: int) -> A64Instruction | None:
         """The word at an address, be it code or data among it; None where there is none, or it is not aligned."""
-        if address % _WORD or not any(address in region for region in self.regions):
+        index = bisect_right(self._starts, address) - 1
+        if index < 0 or address % _WORD:
             return None
-        word = self.original_word(address)
-        if word is None:
-            word = self.host.read_word(address)
-        return None if word is None else A64Instruction(word)
+        start, data = self.pieces[index]
+        word = data[address - start : address - start + _WORD]
+        return self._instruction(int.from_bytes(word, "little")) if word else None
+
+    def _instruction(self, word: int) -> A64Instruction:
+        found = self._instructions.get(word)
+        if found is None:
+            found = self._instructions[word] = A64Instruction(word)
+        return found
 
     def is_code(self, address: int) -> bool:
         """Whether there is an instruction at an address, and not data among the code."""
-        return any(text.is_code(address) for text in self._texts)
+        return any(text.is_code(address) for text in self.texts)
 
     def symbol(self, address: int) -> range | None:
         """From the nearest symbol that is not after `address` to the next one; None if no symbol is before it."""
-        return next((found for text in self._texts if (found := text.symbol(address))), None)
+        return next((found for text in self.texts if (found := text.symbol(address))), None)
+
+
+@attrs.define(eq=False)
+class TextReader:
+    """Reads the text of a machine; `original_words` are those that breakpoints stand for, by address."""
+
+    machine: Machine
+    host: MachineHost
+    original_words: Callable[[], Mapping[int, int]]
+    _last: MachineText | None = None
+    _instructions: dict[int, A64Instruction] = attrs.field(factory=dict, repr=False)
+
+    def now(self) -> MachineText:
+        """The text as it is: the same object as last time, if it has not changed."""
+        texts = tuple(ImageText(image) for image in self.machine.images)
+        pieces = tuple(sorted(piece for text in texts for region in text.regions for piece in self._read(region)))
+        if self._last is None or (self._last.pieces, len(self._last.texts)) != (pieces, len(texts)):
+            self._last = MachineText(texts, pieces, self._instructions)
+        return self._last
+
+    def _read(self, region: range) -> Iterator[tuple[int, bytes]]:
+        """What there is of a region, page by page."""
+        originals = self.original_words()
+        start = region.start
+        while start < region.stop:
+            end = min(region.stop, (start | PAGE_SIZE - 1) + 1)
+            physical = self.host.physical(start)
+            if physical is not None:
+                data = bytearray(self.machine.memory.read_bytes(physical, end - start))
+                for address, word in originals.items():
+                    if start <= address < end:
+                        data[address - start : address - start + _WORD] = word.to_bytes(_WORD, "little")
+                yield start, bytes(data)
+            start = end

@@ -4,7 +4,7 @@ import pytest
 
 from aarch64.assembler import assemble_source
 from aarch64.exceptions import ExceptionClass
-from aarch64.hooks import Answer, BreakHook, FaultHook, HookError, RegisterFrame, StepHook
+from aarch64.hooks import Answer, BreakHook, FaultHook, HookError, RegisterFrame, StepHook, SynchronousHook
 from aarch64.lines import Line
 from aarch64.machine import RAM_BASE, Machine
 from aarch64.stop import Stop, StopReason
@@ -74,8 +74,9 @@ def test_who_is_asked(text, expected, exact):
     machine.cpu.hooks.add(BreakHook(asking(log, "brk 0x8xx"), 0x800, mask=0xFF))
     machine.cpu.hooks.add(BreakHook(asking(log, "any brk"), 0, mask=0xFFFF))
     machine.cpu.hooks.add(StepHook(asking(log, "step")))
+    machine.cpu.hooks.add(SynchronousHook(asking(log, "anything")))
     machine.run(2 if text.startswith("br ") else 1)
-    assert expected == log
+    assert [*expected, "anything"] == log
 
 
 def test_an_interrupt_is_no_synchronous_exception_whatever_esr_holds():
@@ -83,6 +84,7 @@ def test_an_interrupt_is_no_synchronous_exception_whatever_esr_holds():
     log = []
     machine.cpu.hooks.add(BreakHook(asking(log, "brk"), 0x800))
     machine.cpu.hooks.add(FaultHook(asking(log, "fault")))
+    machine.cpu.hooks.add(SynchronousHook(asking(log, "anything")))
     machine.cpu.sysregs["ESR_EL1"] = ExceptionClass.BRK << 26 | 0x800
     machine.cpu.pstate.daif = 0
     for line in (Line.IRQ, Line.FIQ, Line.SERROR):

@@ -14,6 +14,7 @@ import attrs
 
 from kprobes.pt_regs import A, D, F, I
 from kprobes.transitions import State, Transition
+from tests.kprobes.findings import FINDINGS
 from tests.kprobes.guest import KERNELS, of
 from tests.kprobes.test_registry import ERRORS, LISTED
 from tests.kprobes.test_strip import ENDED_BY_BRK, ENDED_BY_BRK_WITHIN, STEPPED, STEPPED_WITHIN
@@ -129,6 +130,12 @@ def errors() -> str:
     return _table(("what", "error", "kernels"), rows)
 
 
+def findings() -> str:
+    """What the kernels accept, and what it then does otherwise."""
+    rows = [(item.name, ", ".join(item.kernels), f"`{item.shows[0]}`", item.why) for item in FINDINGS]
+    return _table(("finding", "kernels", "such as", "what is wrong"), rows)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "transitions": transitions,
     "stepped": lambda: _code(STEPPED),
@@ -136,6 +143,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "ended by BRK": lambda: _code(ENDED_BY_BRK),
     "ended by BRK within": lambda: _code(ENDED_BY_BRK_WITHIN),
     "differences": differences,
+    "findings": findings,
     "errors": errors,
     "blacklists": lambda: _code(LISTED),
 }

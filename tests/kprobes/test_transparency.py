@@ -13,8 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aarch64.assembler import assemble_source
 from aarch64.isa.table import assemble, decode
-from kprobes import STRICT, V4_8, V5_10, V7_2, V15
+from aarch64.machine import Machine
+from kprobes import STRICT, V4_8, V5_10, V7_2, V15, Kprobe, Kprobes, RegistrationError
 from kprobes.analysis import verdict
 from kprobes.arch.code import A64Instruction
 from kprobes.behaviour import Execution
@@ -22,6 +24,7 @@ from kprobes.pt_regs import A, D, F, I
 from kprobes.rules import Verdict
 from tests.kprobes.findings import FINDINGS
 from tests.kprobes.transparency import (
+    DATA,
     NO_TRAPS,
     RAM,
     RAM_SIZE,
@@ -203,3 +206,49 @@ def test_a_breakpoint_ends_the_slot_whatever_is_masked(name):
     case = Case(assemble("add x0, x0, #1"), pstate=EL1H | D)
     assert not differences(BENCHES[name].run(case), PLAIN.run(case))
     assert BENCHES[name].hits == ["pre", "post"]
+
+
+# --- exclusive sequences: the return from a hit clears the monitor, so the store fails, and its loop never ends
+
+SEQUENCES = {
+    "none": ("add w2, w2, #1", "probed: nop", "again: ldxr w1, [x0]", "stxr w3, w1, [x0]", "cbnz w3, again"),
+    "hidden by STLR": ("again: ldxr w1, [x0]", "stlr w2, [x4]", "probed: nop", "stxr w3, w1, [x0]", "cbnz w3, again"),
+    "hidden by CASP": (
+        "again: ldxr w1, [x0]", "casp x6, x7, x8, x9, [x4]", "probed: nop", "stxr w3, w1, [x0]", "cbnz w3, again",
+    ),
+    "out of line": (
+        "again: ldxr w1, [x0]", "b 1f", *["nop"] * 40, "1: nop", "probed: nop", "stxr w3, w1, [x0]",
+        "cbnz w3, again",
+    ),
+}  # fmt: skip
+LIVELOCKS = {
+    "hidden by STLR": ("v15", "v4.8", "v5.10"),
+    "hidden by CASP": ("v15", "v4.8", "v5.10", "v7.2"),
+    "out of line": ("v15", "v4.8", "v5.10", "v7.2"),
+}
+"""Probes that the kernels' backward scan accepts, and that have the loop go on for ever."""
+
+
+def ends(profile, name):
+    """Whether a program with a sequence in it comes to its end, `probed` being so; None if it may not be."""
+    machine = Machine(el=1)
+    source = "\n".join(("start:", *SEQUENCES[name], "done: b ."))
+    probed = assemble_source(source, base=RAM).symbols["probed"]
+    source = source.replace("probed: ", "").replace("again: ", "9: ").replace("again", "9b")  # one symbol, one function
+    machine.load(assemble_source(source, base=RAM))
+    machine.cpu.gpr[0], machine.cpu.gpr[4], machine.cpu.pstate.d = DATA, DATA + 0x100, 0
+    if profile is not None:
+        try:
+            Kprobes(machine, profile).register(Kprobe(address=probed))
+        except RegistrationError:
+            return None
+    machine.run(max_cycles=2000, until="done")
+    return machine.cpu.pc == machine.resolve("done")
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_exclusive_sequences(name):
+    assert ends(None, name)
+    assert ends(STRICT, name) is (True if name == "none" else None)
+    livelocks = tuple(kernel for kernel, profile in KERNELS.items() if ends(profile, name) is False)
+    assert livelocks == LIVELOCKS.get(name, ())
