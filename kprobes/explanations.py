@@ -212,7 +212,7 @@ _BETWEEN: dict[Between, tuple[_Text, _Text]] = {
         "kprobe_handler",
     ),
     Between.BREAK_HANDLED: (
-        "This BRK #4 ends a jprobe's handler: the registers of the function are back, its instruction is to be executed.",
+        "This BRK #4 ends a jprobe's handler: the function's registers are back, and its instruction is executed next.",
         "longjmp_break_handler",
     ),
     Between.OTHER_EXCEPTION: (_other_exception, "Exception entry"),
