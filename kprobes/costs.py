@@ -68,7 +68,7 @@ class CostMeter:
 
     def _begin(self, report: MomentReport, address: int) -> None:
         if report.state is State.IDLE:
-            self._open.clear()  # hits whose simulated instruction ended with an exception, or that ran off their slot
+            self._open.clear()  # what is there did not end: its simulation took an exception, or it ran off its slot
         self.by_address[address].exceptions += 1
         self._open.append(_Span(address, report.cycle - 1))  # the exception itself was a cycle
 

@@ -207,6 +207,14 @@ _BETWEEN: dict[Between, tuple[_Text, _Text]] = {
         ),
         "reenter_kprobe",
     ),
+    Between.REDIRECTED: (
+        "The pre-handler has set the saved PC and wants nothing executed: kprobes leave the exception as it is.",
+        "kprobe_handler",
+    ),
+    Between.BREAK_HANDLED: (
+        "This BRK #4 ends a jprobe's handler: the function's registers are back, and its instruction is executed next.",
+        "longjmp_break_handler",
+    ),
     Between.OTHER_EXCEPTION: (_other_exception, "Exception entry"),
     Between.OTHER_CODE: ("{instructions}, from {what} on.", "the program"),
     Between.RETURNED: (_returned, "Exception return"),

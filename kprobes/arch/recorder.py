@@ -22,6 +22,7 @@ from kprobes.explanations import Circumstances, explain
 from kprobes.pt_regs import SS, A, D, F, I
 from kprobes.reports import Moment, MomentReport, TransitionReport
 from kprobes.returns import Kretprobe
+from kprobes.slots import PAGE_SIZE
 from kprobes.story import Between, Executed, Story, StoryMoment
 from kprobes.transitions import Action, State
 
@@ -44,6 +45,11 @@ PATIENCE = 1_000_000
 """Instructions of other code in a story, after which it is not waited for any longer."""
 
 _TOLD = "the story is told"
+_TOLD_TRANSITIONS = {
+    Action.LEAVE: Between.REDIRECTED,
+    Action.LEAVE_AND_RESET: Between.REDIRECTED,
+    Action.EXECUTE_CURRENT: Between.BREAK_HANDLED,
+}
 _MASK_NAMES = {D: "D", A: "A", I: "I", F: "F"}
 _IMM16 = 0xFFFF
 
@@ -137,6 +143,7 @@ class _Recorder:
         self._pending: Executed | None = None
         self._other: _Other | None = None
         self._regs: PtRegs | None = None
+        self._runtime = range(kprobes.trampoline.start & -PAGE_SIZE, kprobes.trampoline.stop)
         self._is_over = False
         self._is_inner_over = False
         self._is_told = False
@@ -280,7 +287,7 @@ class _Recorder:
             return False
         slot = None if block.current is None else block.current.execution.slot
         is_probe = taken.esr & _IMM16 == BRK_KPROBE >> 5 & _IMM16
-        return is_probe or (slot is not None and taken.elr == slot + WORD) or taken.elr in self._kprobes.trampoline
+        return is_probe or (slot is not None and taken.elr == slot + WORD) or taken.elr in self._runtime
 
     # --- what the engine reports
 
@@ -289,15 +296,20 @@ class _Recorder:
             return
         if isinstance(report, MomentReport):
             self._regs = report.regs
-            nested = report.moment is Moment.BRK_TAKEN and report.state is not State.IDLE
+            nested = report.moment is Moment.BRK_TAKEN and self._is_nested_hit(report)
             self._add(report.moment, probe=report.probe, regs=report.regs, depth=1 if nested else None)
         elif isinstance(report, TransitionReport):
             self._hear_transition(report)
+
+    def _is_nested_hit(self, report: MomentReport) -> bool:
+        return report.state is not State.IDLE and self._kprobes.registry.lookup(report.regs.pc) is not None
 
     def _hear_transition(self, report: TransitionReport) -> None:
         transition = report.transition
         if transition.action is Action.REENTER:
             self._add(Between.REENTERED, probe=report.probe, regs=self._regs, depth=1)
+        elif transition.action in _TOLD_TRANSITIONS:
+            self._add(_TOLD_TRANSITIONS[transition.action], regs=self._regs)
         if transition.action in (Action.FINISH, Action.LEAVE_AND_RESET):
             self._is_over = True
         elif transition.action is Action.RESUME_PREVIOUS:

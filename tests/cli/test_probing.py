@@ -346,6 +346,7 @@ vectors: .space 0x400
     assert status == 0
     assert "not at EL1: the probed code runs at EL0, from where it goes to EL1" in errors
     assert "1 not at EL1" in shown
+    assert UNMASK not in errors
 
 
 def test_no_room_behind_ram(probe):

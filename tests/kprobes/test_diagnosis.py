@@ -81,6 +81,11 @@ def test_a_hit_that_ends_is_no_trouble(start, profile):
     assert not findings(PROGRAM.format(start=start), profile)
 
 
+def test_a_fault_in_the_slot_is_no_running_off():
+    source = PROGRAM.format(start="msr daifclr, #8\n mov x1, #0x8001").replace("add     x0, x0, #1", "ldr x0, [x1]")
+    assert not findings(source)
+
+
 @pytest.mark.parametrize(
     ("source", "el", "where"),
     [

@@ -6,7 +6,7 @@ import pytest
 from aarch64.assembler import assemble_source
 from aarch64.machine import Machine
 from aarch64.stop import Stop, StopReason
-from kprobes import PROFILES, V4_8, V5_10, V7_2, V15, Kprobe, Kprobes, Kretprobe
+from kprobes import PROFILES, V4_8, V5_10, V7_2, V15, Jprobe, Kprobe, Kprobes, Kretprobe
 from kprobes.arch import recorder
 from kprobes.arch.recorder import seek, tell
 from kprobes.explanations import _BETWEEN, _KERNEL
@@ -387,6 +387,32 @@ def test_returns_that_share_a_trampoline():
     kprobes.register(Kretprobe(nothing, "square"))
     story = story_of(kprobes, Kretprobe(nothing, "square"))
     assert "caller_reached" == story.moments[-1].key
+
+
+# --- handlers that set the PC
+
+
+def test_a_jprobe():
+    kprobes = make(V15)
+    kprobes.register(jprobe := Jprobe(nothing, "square"))
+    seek(kprobes, jprobe.kprobe, 1, runner(kprobes))
+    story = tell(kprobes, jprobe.kprobe, runner(kprobes))
+    keys = [moment.key for moment in story.moments]
+    handler = ["redirected", "other_code", "brk_taken", "break_handled"]
+    stepped = [row.split()[0] for row in STEPPED]
+    assert [*stepped[:3], *handler, *stepped[3:13], "returned"] == keys
+    assert [0] * len(keys) == [moment.depth - (moment.key == "other_code") for moment in story.moments]
+
+
+def test_a_handler_that_leaves_a_kernel_since_v4_19():
+    kprobes = make(V7_2)
+
+    def skip(_probe, regs):
+        regs.pc += 4
+        return 1
+
+    story = story_of(kprobes, Kprobe("square", pre_handler=skip))
+    assert ["brk_taken", "pre_handler", "redirected", "returned"] == [moment.key for moment in story.moments][1:]
 
 
 # --- which hit

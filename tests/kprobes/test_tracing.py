@@ -1,15 +1,19 @@
 """Events from specs: what is recorded at their hits, what they cost, and what of other events contradicts them."""
 
+from pathlib import Path
+
 import pytest
 
 from aarch64.assembler import assemble_source
 from aarch64.image import Symbol, SymbolTable
+from aarch64.loader import load_program
 from aarch64.machine import Machine
-from kprobes import PROFILES, V4_8, V5_10, V7_2, V15, Errno, Kprobes, RegistrationError
+from kprobes import PROFILES, V4_8, V5_10, V7_2, V15, Errno, GuestFunction, Kprobe, Kprobes, RegistrationError
 from kprobes.costs import Cost, CostMeter
 from kprobes.events import Conflict, Problem, SpecError
 from kprobes.tracing import Tracer
 
+PROGRAMS = Path(__file__).parents[2] / "examples" / "programs"
 BASE = 0x4000_0000
 SOURCE = """
 _start: msr     daifclr, #8
@@ -227,6 +231,29 @@ def test_the_cycles_of_hits_are_what_a_run_takes_more(profile, specs):
     assert more == spent + returns * len(guest.kprobes.trampoline[::4])
 
 
+def test_a_hit_whose_slot_faults_is_two_exceptions():
+    machine = Machine()
+    machine.load(load_program(PROGRAMS / "kernel_paging.elf"))
+    kprobes, meter = Kprobes(machine, V15), CostMeter()
+    kprobes.engine.watchers.append(meter)
+    kprobes.register(probe := Kprobe("write"))
+    machine.run()
+    # BRK and abort; then twice BRK, instruction, step
+    assert {probe.at: Cost(exceptions=6, cycles=8, finished=3)} == meter.by_address
+
+
+@pytest.mark.parametrize("profile", [V15, V7_2], ids=lambda profile: profile.name)
+def test_handlers_in_the_guest_are_part_of_what_a_hit_takes(profile):
+    plain = Guest(profile)
+    plain.run()
+    guest, meter = Guest(profile), CostMeter()
+    guest.kprobes.engine.watchers.append(meter)
+    guest.kprobes.register(probe := Kprobe("square", post_handler=GuestFunction("leave")))
+    guest.run()
+    more = guest.machine.cpu.cycles - plain.machine.cpu.cycles
+    assert (more, 3 * (3 + 1)) == (meter.by_address[probe.at].cycles - 3, meter.by_address[probe.at].cycles)
+
+
 # --- as Linux lists it
 
 
@@ -252,6 +279,12 @@ def test_the_list_of_probes(guest):
 )
 def test_names_of_addresses(guest, address, name):
     assert name == guest.kprobes.name(address)
+
+
+def test_names_of_data_have_the_size_that_their_table_tells():
+    machine = Machine()
+    machine.load(load_program(PROGRAMS / "sort_search.O2.elf"))
+    assert "numbers.0+0x10/0x1770" == Kprobes(machine).name(machine.resolve("numbers.0") + 16)
 
 
 def test_how_many_symbols_have_a_name(guest):
