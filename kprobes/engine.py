@@ -180,8 +180,9 @@ class Engine:
         """Do what the table says about an event."""
         block = self.block
         transition = self.rules.transitions[block.state, event]
-        about = probe or block.current
-        self._tell(TransitionReport(transition, self.host.cycle, regs.pc, about, block.current))
+        if self.watchers:
+            about = probe or block.current
+            self._tell(TransitionReport(transition, self.host.cycle, regs.pc, about, block.current))
         return self._actions[transition.action](regs, probe)
 
     def _run_pre_handler(self, regs: PtRegs, probe: Kprobe | None) -> bool:
