@@ -33,6 +33,7 @@ class Block:
         function: what it does.
         pages: the pages it is in, by virtual page number.
         words: its instructions by address.
+        called: those of them that it does not do itself, whatever could be recorded of them.
         source: the function's source; tracebacks and pdb find it, too.
         name: the function's name.
     """
@@ -41,6 +42,7 @@ class Block:
     function: Function
     pages: Mapping[int, Page]
     words: Mapping[int, int]
+    called: frozenset[int]
     source: str
     name: str
 
@@ -97,7 +99,8 @@ def _compile(region: Region, emitter: Emitter, name: str, lines: list[str], firs
     namespace: dict[str, Any] = {**emitter.primitives, "F": MATERIALIZE, "PLACES": places, "WORDS": words}
     namespace |= {"__name__": name, "__loader__": _Loader(source)}
     exec(compile(source, f"a64:{name}", "exec"), namespace)  # noqa: S102  (the source is made of what was recorded)
-    return Block(region.start, namespace[name], region.pages, words, source, name)
+    called = frozenset(pc for pc, node in region.nodes.items() if node.is_called or node.decoded is None)
+    return Block(region.start, namespace[name], region.pages, words, called, source, name)
 
 
 @attrs.frozen

@@ -182,7 +182,7 @@ class HotPath:
                 if executed < 0:
                     cpu.cycles = cycles + ~executed
                     if cpu.attention_at:
-                        self._note_given_up(cpu.pc)
+                        self._note_given_up(cpu.pc, self._made[function])
                     return not cpu.attention_at
                 cycles += executed
                 pc = cpu.pc
@@ -202,25 +202,24 @@ class HotPath:
         if self._cpu.pc == pc:
             stay()
 
-    def _note_given_up(self, pc: int) -> None:
+    def _note_given_up(self, pc: int, block: Block) -> None:
         """Count how often blocks give up before an instruction; where that is too often, it is called from now on.
 
-        So it is with a device, or what is not aligned. A page that is only new is given up once.
+        So it is with a device, or what is not aligned. A page that is only new is given up once. Blocks that were made
+        before that go when they give up there: many have an instruction, and few get to it.
         """
-        if pc in self._called:
+        if pc not in self._called and not self._is_given_up_often(pc):
             return
+        self._called.add(pc)
+        if pc not in block.called:
+            self._drop([block])
+
+    def _is_given_up_often(self, pc: int) -> bool:
         begin, count = self._given_up.pop(pc, (self._cpu.cycles, 0))
         if count < self.threshold:
             self._given_up[pc] = begin, count + 1
-        elif self._cpu.cycles - begin <= self.threshold * _SELDOM:
-            self._called.add(pc)
-            self._drop(self._blocks_that_could_call(pc))
-
-    def _blocks_that_could_call(self, pc: int) -> list[Block]:
-        """The blocks with an instruction that could be called: one that always ends a block is as it is."""
-        from aarch64.fast.region import is_stepped  # noqa: PLC0415  (short runs do without)
-
-        return [block for block in self._made.values() if pc in block.words and not is_stepped(block.words[pc])]
+            return False
+        return self._cpu.cycles - begin <= self.threshold * _SELDOM
 
     def _run_watched(self, limit: int, until: int | None, stay: Callable[[], None]) -> None:
         """As `_run_blocks`, with the observers told of each instruction."""

@@ -37,7 +37,8 @@ class Node:
 
     Attributes:
         pc, word, decoded: where it is and what it is; `decoded` is None where it has to be executed by itself.
-        is_called: whether its semantic function is called, whatever could be recorded of it.
+        is_called: whether its semantic function is called, whatever could be recorded of it; a branch so marked is
+            executed by itself.
         successors: where control goes from here within the region's reach: the places of direct branches and of the
             next instruction.
     """
@@ -110,25 +111,19 @@ _MOST_RETURNS = 4
 """Calls of a region whose returns stay within it."""
 
 
-def is_stepped(word: int) -> bool:
-    """Whether an instruction word is always executed by itself."""
-    decoded = decode(word)
-    return decoded is None or decoded.definition.semantics is None or bool(decoded.definition.traits & STEPPED)
-
-
 def _node(pc: int, word: int, *, is_called: bool) -> Node:
     decoded = decode(word)
-    if decoded is None or is_stepped(word):
+    if decoded is None or decoded.definition.semantics is None or decoded.definition.traits & STEPPED:
         return Node(pc, word, None, ())
     traits, following = decoded.definition.traits, (pc + 4) & MASKS[64]
     if not traits & Trait.BRANCHES:
         return Node(pc, word, decoded, (following,), is_called)
     target = direct_target(decoded.fields, pc)
     if target is None:
-        return Node(pc, word, decoded, ())  # indirect
+        return Node(pc, word, decoded, (), is_called)  # indirect
     if target == pc:
         return Node(pc, word, None, ())  # a branch to itself: whether it ever ends is looked into elsewhere
-    return Node(pc, word, decoded, (following, target) if traits & Trait.CONDITIONAL else (target,))
+    return Node(pc, word, decoded, (following, target) if traits & Trait.CONDITIONAL else (target,), is_called)
 
 
 def reachable(nodes: Mapping[int, Node], start: int, within: frozenset[int]) -> set[int]:
