@@ -8,7 +8,7 @@ from itertools import groupby
 import pytest
 
 from aarch64.isa.definition import Definition, Trait
-from tests.oracles.unicorn_ import Difference, Rig, draw_case_state, read_differences
+from tests.oracles.unicorn_ import BlockRig, Difference, Rig, draw_case_state, read_differences
 from tests.strategies import IMPLEMENTED, samples
 
 LEAST_CASES = 200_000 if os.environ.get("CI") else 20_000
@@ -18,6 +18,15 @@ RETURNS = {"ERET", "ERETAA, ERETAB", "DRPS"}
 
 COMPARED = [item for item in IMPLEMENTED if not item.traits & SYSTEM and item.title not in RETURNS]
 STALE_CASES = 300
+NO_BLOCKS = {
+    "Exception generation and return",
+    "Reserved",
+    "Branches with pointer authentication",  # executed by themselves
+    "Load register (pointer authentication)",  # of random pointers, the authentication of which fails
+}
+"""Groups of which no case is completed in a block."""
+BLOCKS, STATES = (24 if os.environ.get("CI") else 3), 4
+"""Of a definition, how many words are compiled, and on how many states each runs."""
 CASES = -(-LEAST_CASES // len(COMPARED))
 GROUPS = {name: list(items) for name, items in groupby(COMPARED, key=lambda definition: definition.group)}
 DIFFERENCES = read_differences()
@@ -56,6 +65,25 @@ def test_same_as_unicorn(group, capsys) -> None:
         sys.stdout.write(
             f"unicorn: {group}: {CASES * len(GROUPS[group])} cases, {explained} differ for a known reason\n"
         )
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_blocks_are_the_same_as_unicorn(group, capsys) -> None:
+    """Each instruction as the hot path compiles it, by itself, on a few states."""
+    rig, cases = BlockRig.make(), 0
+    for definition in GROUPS[group]:
+        rng = random.Random(definition.pattern.text)
+        for fields in samples(definition, BLOCKS):
+            for _ in range(STATES):
+                theirs, ours = rig.compare(definition, fields, draw_case_state(definition, fields, rng))
+                assert theirs.comparable == ours.comparable or explanation(definition, fields, theirs, ours), (
+                    f"{definition.title} {definition.encode(fields):#010x} {fields}\n"
+                    f"unicorn: {theirs.summary()}\nours:    {ours.summary()}"
+                )
+        cases += BLOCKS * STATES
+    assert bool(rig.ran) == (group not in NO_BLOCKS)
+    with capsys.disabled():
+        sys.stdout.write(f"unicorn: {group}: {rig.ran} of {cases} cases as blocks\n")
 
 
 def test_enough_cases() -> None:

@@ -9,21 +9,25 @@ from __future__ import annotations
 import random
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import attrs
 from unicorn import UC_ARCH_ARM64, UC_MODE_ARM, Uc, UcError
 from unicorn import arm64_const as names
 
-from aarch64.cpu import Cpu
 from aarch64.exceptions import ArchException, ExceptionClass, Fault
+from aarch64.fast.block import compile_region
+from aarch64.fast.region import discover
 from aarch64.features import DEFAULT_FEATURES, Feature
+from aarch64.interpreter import NEVER, Interpreter
 from aarch64.isa.definition import Definition, Trait
-from aarch64.memory import Memory
+from aarch64.memory import PAGE_SIZE, Memory
 from tests.laws.machines import execute, set_state
 from tests.strategies import State, draw_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aarch64.isa.syntax import Fields
 
 RAM = 0x4000_0000
@@ -102,10 +106,10 @@ class Rig:
     """A Uc and a Cpu in step."""
 
     uc: Uc
-    cpu: Cpu
+    cpu: Interpreter
 
     @classmethod
-    def make(cls, seed: int = 0) -> Rig:
+    def make(cls, seed: int = 0) -> Self:
         """Both sides, with the same memory and system registers, at EL1."""
         content = random.Random(seed).randbytes(len(FILLED))
         uc = Uc(UC_ARCH_ARM64, UC_MODE_ARM)
@@ -115,7 +119,7 @@ class Rig:
         uc.ctl_exits_enabled(enable=True)
         memory = Memory(RAM, RAM_SIZE)
         memory.write_bytes(FILLED.start, content)
-        cpu = Cpu(memory, FEATURES, max_el=1, el=1)
+        cpu = Interpreter(memory, FEATURES, max_el=1, el=1)
         cpu.unaligned_device_access = True
         for encoding, value in (_SCR_EL3, _HCR_EL2):
             uc.reg_write(names.UC_ARM64_REG_CP_REG, (*encoding, value))
@@ -176,6 +180,44 @@ class Rig:
         if theirs.memory != ours.memory:
             self.restore_memory()
         return theirs, ours
+
+
+@attrs.define
+class BlockRig(Rig):
+    """The same with what the hot path makes of the instruction, where it makes something of it; `ran` counts that."""
+
+    ran: int = 0
+    _word: int | None = None
+    _function: Callable[[Interpreter, int], int] | None = None
+
+    def run_ours(self, definition: Definition, fields: Fields, state: State, *, with_memory: bool) -> Outcome:
+        """The instruction as a block; if that gives up before it, our semantics."""
+        cpu = self.cpu
+        set_state(cpu, state, CODE)
+        cpu.pstate.btype, cpu.attention_at = 0, NEVER
+        function = self._block(definition.encode(fields))
+        try:
+            executed = function(cpu, 1) if function else -1
+        except ArchException as exception:
+            return Outcome(raised=True, is_misaligned=is_alignment_fault(exception))
+        if executed != 1:
+            return super().run_ours(definition, fields, state, with_memory=with_memory)
+        self.ran += 1
+        memory = cpu.memory.read_bytes(DATA, DATA_SIZE) if with_memory else b""
+        return Outcome(False, False, tuple(cpu.gpr[:31]), cpu.sp, cpu.pc, cpu.pstate.nzcv, memory)
+
+    def _block(self, word: int) -> Callable[[Interpreter, int], int] | None:
+        """The block of one instruction, with all pages of data known."""
+        if word != self._word:
+            cpu = self.cpu
+            cpu.memory.write(CODE, 4, word)
+            cpu.fetch_word(CODE)
+            for page in range(DATA, DATA + DATA_SIZE, PAGE_SIZE):
+                cpu.store(page, 1, cpu.load(page, 1))
+            region = discover(cpu.page_map, CODE, lambda _pc: False)
+            block = compile_region(cpu, region) if region else None
+            self._word, self._function = word, block.function if block else None
+        return self._function
 
 
 def draw_case_state(definition: Definition, fields: Fields, rng: random.Random) -> State:
