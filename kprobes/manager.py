@@ -26,7 +26,7 @@ from kprobes.returns import Kretprobe, KretprobeKeeper, trampoline_source
 from kprobes.slots import Slots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from aarch64.machine import Machine
     from kprobes.host import Frame
@@ -274,8 +274,3 @@ class Kprobes:
 
 def _kprobe_of(probe: AnyProbe) -> Kprobe:
     return probe if isinstance(probe, Kprobe) else probe.kprobe
-
-
-def probes_of(probes: Iterable[AnyProbe]) -> list[Kprobe]:
-    """The kprobes that probes of any kind are made of."""
-    return [_kprobe_of(probe) for probe in probes]
