@@ -22,7 +22,6 @@ from aarch64.debug.software_step import Stepped
 from aarch64.errors import UnsupportedInstruction
 from aarch64.exceptions import ArchException, branch_target, illegal_state
 from aarch64.features import Feature
-from aarch64.hooks import Hooks
 from aarch64.interrupts import acknowledge, pending_exception, wakes
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import decode
@@ -32,6 +31,7 @@ from aarch64.sysregs.traps import check_fp_access
 from aarch64.timers import next_deadline
 
 if TYPE_CHECKING:
+    from aarch64.hooks import Hooks
     from aarch64.isa.decoder import Decoded
     from aarch64.isa.definition import Definition, Semantics
     from aarch64.pstate import PState
@@ -101,19 +101,27 @@ class Observers(list[Observer]):
 class Interpreter(Cpu):
     """A CPU that fetches and executes.
 
-    `hooks` are asked about exceptions before the guest's handlers. `compiler`, if there is one, makes a faster
-    operation of an instruction that is often executed.
+    `compiler`, if there is one, makes a faster operation of an instruction that is often executed.
     """
 
     observers: Observers = attrs.field(
         default=attrs.Factory(lambda cpu: Observers(cpu.request_attention), takes_self=True)
     )
-    hooks: Hooks = attrs.field(factory=Hooks)
     stop: Stop | None = None
     compiler: Callable[[Decoded], Operation | None] | None = None
+    _hooks: Hooks | None = None
     _operations: dict[int, Operation] = attrs.field(factory=dict)
     _code_address: int = -1
     _code: memoryview = attrs.field(factory=lambda: memoryview(b""))
+
+    @property
+    def hooks(self) -> Hooks:
+        """Those that are asked about exceptions before the guest's handlers."""
+        if self._hooks is None:
+            from aarch64.hooks import Hooks  # noqa: PLC0415  (most runs have none)
+
+            self._hooks = Hooks()
+        return self._hooks
 
     def step(self) -> None:
         """One cycle.
@@ -209,7 +217,7 @@ class Interpreter(Cpu):
         while following is not None:
             taken = self.take_exception(following)
             self.pass_cycles(1)
-            following = self.hooks.ask(self, taken)
+            following = None if self._hooks is None else self._hooks.ask(self, taken)
 
     def _is_waiting(self) -> bool:
         """Whether WFI or WFE still holds the CPU; ends the wait when something wakes it."""

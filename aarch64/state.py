@@ -26,7 +26,7 @@ WIRING = frozenset(
         "unaligned_device_access",
         "observers",
         "exception_observers",
-        "hooks",
+        "_hooks",
         "store_log",
         "attention_at",
         "next_pc",
