@@ -125,22 +125,26 @@ def _pieces(
     if not is_aligned and _unaligned_access_faults(cpu, address, size * elements, access):
         raise data_abort(Fault.ALIGNMENT, address, is_write=request.is_reported_as_write)
     places = [((address + size * number) & mask(64), 8 * size * number) for number in range(elements)]
-    is_single = _is_single(cpu, address, size * elements)
-    if access is Access.ORDERED_DOWNWARDS and not is_single:
+    if access is Access.ORDERED_DOWNWARDS and not _is_single(cpu, address, size * elements):
         places.reverse()
+    is_watched = watchpoints.may_match(cpu)
     pieces = []
     for place, low in places:
         for piece in _cut(cpu, place, size, low, request, is_aligned=is_aligned):
-            if is_single:
-                watchpoints.check(cpu, address, size * elements, request)
-            else:
-                _check_watchpoints(cpu, piece, request, is_aligned=is_aligned)
+            if is_watched:
+                _check_watchpoints(cpu, address, size * elements, piece, request, is_aligned=is_aligned)
             pieces.append(piece)
     return tuple(pieces)
 
 
-def _check_watchpoints(cpu: Cpu, piece: Piece, request: Request, *, is_aligned: bool) -> None:
-    """The watchpoints of a piece, which is one access where it is aligned, and else as many as it has bytes (Mem)."""
+def _check_watchpoints(cpu: Cpu, address: int, size: int, piece: Piece, request: Request, *, is_aligned: bool) -> None:
+    """The watchpoints of a piece of an access of `size` bytes at an address (Mem).
+
+    An access that is not single is made piece by piece, and a piece that is not aligned byte by byte.
+    """
+    if _is_single(cpu, address, size):
+        watchpoints.check(cpu, address, size, request)
+        return
     unit = piece.size if is_aligned else 1
     for offset in range(0, piece.size, unit):
         watchpoints.check(cpu, piece.address + offset, unit, request)
