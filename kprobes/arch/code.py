@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -75,6 +75,12 @@ class A64Instruction:
         return tuple(place for place in (target, following if goes_on else None) if place is not None)
 
 
+@lru_cache(maxsize=1 << 16)
+def instruction_of(word: int) -> A64Instruction:
+    """What a word is; a text has most of its words more than once, and rules ask again and again."""
+    return A64Instruction(word)
+
+
 # --- texts
 
 
@@ -83,7 +89,6 @@ class ImageText:
     """The executable segments of a program, as `ports.Text`."""
 
     image: Image
-    _instructions: dict[int, A64Instruction] = attrs.field(factory=dict, init=False, repr=False)
 
     @cached_property
     def _segments(self) -> tuple[Segment, ...]:
@@ -103,14 +108,8 @@ class ImageText:
         for segment, region in zip(self._segments, self.regions, strict=True):
             if address in region and address % _WORD == 0:
                 offset = address - segment.address
-                return self._instruction(int.from_bytes(segment.data[offset : offset + _WORD], "little"))
+                return instruction_of(int.from_bytes(segment.data[offset : offset + _WORD], "little"))
         return None
-
-    def _instruction(self, word: int) -> A64Instruction:
-        found = self._instructions.get(word)
-        if found is None:
-            found = self._instructions[word] = A64Instruction(word)
-        return found
 
     def is_code(self, address: int) -> bool:
         """Whether there is an instruction at an address, and not data among the code."""

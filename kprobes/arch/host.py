@@ -16,7 +16,7 @@ from aarch64.machine import MachineError
 from aarch64.memory import PAGE_SIZE
 from aarch64.pointer_auth import strip
 from aarch64.translation.permissions import Right
-from kprobes.arch.code import A64Instruction, check_landing, simulate
+from kprobes.arch.code import check_landing, instruction_of, simulate
 from kprobes.errors import KprobesError
 from kprobes.host import Frame, Host, MemoryFault, Strip
 from kprobes.monitors import MDSCR_KDE, MDSCR_MDE, MDSCR_SS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from aarch64.hooks import Hook, RegisterFrame
     from aarch64.machine import Machine
+    from kprobes.arch.code import A64Instruction
     from kprobes.ports import Instruction
     from kprobes.rules import Defect
 
@@ -123,7 +124,7 @@ class MachineHost:
 
     def instruction(self, word: int) -> A64Instruction:
         """What a word is."""
-        return A64Instruction(word)
+        return instruction_of(word)
 
     def assemble(self, source: str, address: int) -> tuple[int, ...]:
         """The words of some assembly at an address."""
@@ -133,11 +134,11 @@ class MachineHost:
 
     def check_landing(self, instruction: Instruction, address: int, frame: Frame) -> None:
         """Raise the branch target exception of an instruction at `address`, where PSTATE.BTYPE of `frame` makes one."""
-        check_landing(self._cpu, A64Instruction(instruction.word), address, frame)
+        check_landing(self._cpu, instruction_of(instruction.word), address, frame)
 
     def simulate(self, instruction: Instruction, address: int, frame: Frame, defects: Defect) -> None:
         """Do to `frame` what an instruction does at `address`; an ArchException is the guest's."""
-        simulate(self._cpu, A64Instruction(instruction.word), address, frame, defects)
+        simulate(self._cpu, instruction_of(instruction.word), address, frame, defects)
 
     # --- data
 

@@ -13,7 +13,7 @@ import attrs
 from aarch64.exceptions import ExceptionClass, Vector
 from aarch64.stop import Stop, StopReason
 from aarch64.syndrome import describe, describe_taken
-from kprobes.arch.code import A64Instruction
+from kprobes.arch.code import instruction_of
 from kprobes.arch.host import KERNEL
 from kprobes.behaviour import Execution, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD
@@ -213,7 +213,7 @@ class _Recorder:
     def _see_slot(self, pc: int, word: int) -> None:
         current = self._engine.block.current
         slot = None if current is None else current.execution.slot
-        executed = Executed(pc, word, A64Instruction(word).text(pc))
+        executed = Executed(pc, word, instruction_of(word).text(pc))
         if pc == slot:
             self._pending = executed
             self._add(Between.SLOT_REACHED, pc=pc, instruction=executed, what=executed.text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.memory import PAGE_SIZE
-from kprobes.arch.code import A64Instruction, ImageText
+from kprobes.arch.code import ImageText, instruction_of
 from kprobes.layout import SECTIONS, Forbidden, Layout
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from aarch64.image import Image
     from aarch64.machine import Machine
+    from kprobes.arch.code import A64Instruction
     from kprobes.arch.host import MachineHost
 
 _WORD = 4
@@ -124,7 +125,6 @@ class MachineText:
 
     texts: tuple[ImageText, ...]
     pieces: tuple[tuple[int, bytes], ...]
-    _instructions: dict[int, A64Instruction]
     _starts: list[int] = attrs.field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -142,13 +142,7 @@ class MachineText:
             return None
         start, data = self.pieces[index]
         word = data[address - start : address - start + _WORD]
-        return self._instruction(int.from_bytes(word, "little")) if word else None
-
-    def _instruction(self, word: int) -> A64Instruction:
-        found = self._instructions.get(word)
-        if found is None:
-            found = self._instructions[word] = A64Instruction(word)
-        return found
+        return instruction_of(int.from_bytes(word, "little")) if word else None
 
     def is_code(self, address: int) -> bool:
         """Whether there is an instruction at an address, and not data among the code."""
@@ -167,14 +161,13 @@ class TextReader:
     host: MachineHost
     original_words: Callable[[], Mapping[int, int]]
     _last: MachineText | None = None
-    _instructions: dict[int, A64Instruction] = attrs.field(factory=dict, repr=False)
 
     def now(self) -> MachineText:
         """The text as it is: the same object as last time, if it has not changed."""
         texts = tuple(ImageText(image) for image in self.machine.images)
         pieces = tuple(sorted(piece for text in texts for region in text.regions for piece in self._read(region)))
         if self._last is None or (self._last.pieces, len(self._last.texts)) != (pieces, len(texts)):
-            self._last = MachineText(texts, pieces, self._instructions)
+            self._last = MachineText(texts, pieces)
         return self._last
 
     def _read(self, region: range) -> Iterator[tuple[int, bytes]]:
