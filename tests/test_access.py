@@ -14,9 +14,9 @@ from aarch64.exceptions import ArchException, ExceptionClass
 from aarch64.features import Feature
 from aarch64.isa.definition import Trait
 from aarch64.memory import BusError
+from aarch64.sampling import IMPLEMENTED, draw_fields
 from tests.isa import running
 from tests.isa.memory_bench import DATA, NOWHERE, RAM_END, RAM_SIZE, fault, fault_of, make_cpu, memory_at, run
-from tests.strategies import IMPLEMENTED, draw_fields
 
 ALIGNMENT, ADDRESS_SIZE, EXTERNAL = 0x21, 0x00, 0x10
 WNR = 1 << 6

@@ -10,8 +10,8 @@ import attrs
 from aarch64.lines import Line
 from aarch64.machine import CallError
 from aarch64.memory import PAGE_SIZE, BusError
+from aarch64.sampling import INTERESTING
 from tests.fast.programs import ALIAS, CODE, DATA, RAM, RAM_SIZE, TABLES, word_of
-from tests.strategies import INTERESTING
 from tests.translation.paging import Space
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from aarch64.interpreter import Interpreter
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import disassemble
 from aarch64.memory import PAGE_SIZE, Memory
-from tests.strategies import IMPLEMENTED, INTERESTING, draw_fields, is_encoding_of
+from aarch64.sampling import IMPLEMENTED, INTERESTING, draw_fields, is_encoding_of
 from tests.translation.paging import Space
 
 if TYPE_CHECKING:

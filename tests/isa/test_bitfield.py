@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from aarch64.bits import mask, replicate, rotate_right
 from aarch64.errors import AssemblyError
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("lsl x0, x1, #63", "x1=3", "x0=0x8000000000000000"),

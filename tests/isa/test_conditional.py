@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from aarch64.errors import AssemblyError
 from aarch64.isa.table import assemble, decode, disassemble
 from aarch64.registers import CONDITIONS
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("csel x0, x1, x2, eq", "x1=1 x2=2 Z", "x0=1"),

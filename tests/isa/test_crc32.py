@@ -11,9 +11,9 @@ from aarch64.errors import AssemblyError
 from aarch64.exceptions import ArchException
 from aarch64.features import Feature
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
 from tests.isa.running import execute, make_cpu
-from tests.strategies import values
 
 ROWS = [
     ("crc32b w0, w1, w2", "x1=0 x2=1 NZCV", "x0=0x77073096"),

@@ -9,9 +9,9 @@ from aarch64.errors import AssemblyError
 from aarch64.exceptions import ArchException
 from aarch64.features import Feature
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
 from tests.isa.running import execute, make_cpu
-from tests.strategies import values
 
 ROWS = [
     ("abs x0, x1", "x1=0xffffffffffffffff NZCV", "x0=1"),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import assume, example, given
 
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("udiv x0, x1, x2", "x1=0xffffffffffffffff x2=2", "x0=0x7fffffffffffffff"),

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from aarch64.bits import mask
 from aarch64.errors import AssemblyError
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("extr x0, x1, x2, #0", "x1=1 x2=2", "x0=2"),

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from aarch64.bits import mask
 from aarch64.isa.table import assemble, decode, disassemble
 from aarch64.pseudocode import bit_masks_are_valid, decode_bit_masks, encode_bit_masks
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("and x0, x1, #0xff", "x1=0x12345678 NZCV", "x0=120"),

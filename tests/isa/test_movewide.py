@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from aarch64.errors import AssemblyError
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("movz x0, #0xffff", "", "x0=0xffff"),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("madd x0, x1, x2, x3", "x1=0xffffffffffffffff x2=2 x3=5 NZCV", "x0=3"),

@@ -6,8 +6,8 @@ from hypothesis import given
 from aarch64.bits import mask
 from aarch64.errors import AssemblyError
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("rbit x0, x1", "x1=1 NZCV", "x0=0x8000000000000000"),

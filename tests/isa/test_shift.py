@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 
 from aarch64.isa.table import assemble, decode, disassemble
+from aarch64.strategies import values
 from tests.isa.rows import after, check
-from tests.strategies import values
 
 ROWS = [
     ("lsl x0, x1, x2", "x1=3 x2=63", "x0=0x8000000000000000"),

@@ -9,13 +9,14 @@ from hypothesis import given
 
 from aarch64.isa.definition import Definition, Trait
 from aarch64.isa.table import DECODER, assemble, decode
+from aarch64.sampling import IMPLEMENTED, samples
+from aarch64.strategies import words
 from kprobes import linux_rules
 from kprobes.analysis import verdict
 from kprobes.arch.code import A64Instruction
 from kprobes.profiles import PROFILES, STRICT, V4_8, V5_10, V7_2, V15
 from kprobes.rules import Verdict, Words
 from kprobes.strict_rules import STRICT_RULES
-from tests.strategies import IMPLEMENTED, samples, words
 
 SAMPLES = 60
 EVERY_SAMPLE = {item: [item.encode(fields) for fields in samples(item, SAMPLES)] for item in IMPLEMENTED}

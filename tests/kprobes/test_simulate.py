@@ -13,6 +13,8 @@ from aarch64.features import DEFAULT_FEATURES, Feature
 from aarch64.isa.definition import Trait
 from aarch64.memory import PAGE_SHIFT
 from aarch64.pstate import BranchType, PState
+from aarch64.sampling import IMPLEMENTED, samples
+from aarch64.strategies import fields_of, states
 from kprobes.analysis import verdict
 from kprobes.arch.code import A64Instruction, simulate
 from kprobes.profiles import PROFILES
@@ -20,7 +22,6 @@ from kprobes.rules import Defect, Verdict
 from tests.isa.running import execute
 from tests.kprobes.texts import instruction_of
 from tests.laws.machines import RAM, make_cpu
-from tests.strategies import IMPLEMENTED, fields_of, samples, states
 from tests.translation.paging import PAGE_A, PAGE_B, make_space
 
 PC = RAM + 0x1000

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from aarch64.assembler import assemble_source
 from aarch64.isa.table import assemble, decode
 from aarch64.machine import Machine
+from aarch64.sampling import IMPLEMENTED
 from kprobes import STRICT, V4_8, V5_10, V7_2, V15, Kprobe, Kprobes, RegistrationError
 from kprobes.analysis import verdict
 from kprobes.arch.code import A64Instruction
@@ -39,7 +40,6 @@ from tests.kprobes.transparency import (
     is_fault,
     told_by_kernel,
 )
-from tests.strategies import IMPLEMENTED
 
 BY_STEP = attrs.evolve(
     STRICT,

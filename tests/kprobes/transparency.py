@@ -35,6 +35,7 @@ from aarch64.machine import Machine
 from aarch64.memory import PAGE_SHIFT, PAGE_SIZE
 from aarch64.pmu import COUNTER, SINCE
 from aarch64.pstate import PState
+from aarch64.sampling import draw_fields, draw_value, is_encoding_of
 from aarch64.sysregs import names
 from aarch64.sysregs.table import TABLE
 from aarch64.system_operations import OPERATIONS
@@ -46,7 +47,6 @@ from kprobes.behaviour import Execution, SlotFault
 from kprobes.pt_regs import BTYPE, SS
 from kprobes.rules import Verdict
 from kprobes.transitions import State
-from tests.strategies import draw_fields, draw_value, is_encoding_of
 from tests.translation.paging import Space
 
 if TYPE_CHECKING:

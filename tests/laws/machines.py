@@ -8,7 +8,7 @@ from aarch64.cpu import Cpu
 from aarch64.exceptions import ArchException
 from aarch64.features import DEFAULT_FEATURES
 from aarch64.memory import Memory
-from tests.strategies import State, draw_value
+from aarch64.sampling import State, draw_value
 
 if TYPE_CHECKING:
     import random

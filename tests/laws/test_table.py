@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from aarch64.isa import table
 from aarch64.isa.definition import Definition, Trait, check_syntax
-from tests.strategies import IMPLEMENTED, UNSUPPORTED, encodings, is_register, samples, words
+from aarch64.sampling import IMPLEMENTED, UNSUPPORTED, is_register, samples
+from aarch64.strategies import encodings, words
 
 IN_CI = bool(os.environ.get("CI"))
 ROUND_TRIPS = 2000 if IN_CI else 100

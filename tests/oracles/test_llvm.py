@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from aarch64.isa import table
+from aarch64.sampling import IMPLEMENTED, samples
 from tests.oracles import llvm
-from tests.strategies import IMPLEMENTED, samples
 
 IN_CI = bool(os.environ.get("CI"))
 FROM_DEFINITIONS = 100_000 if IN_CI else 20_000

@@ -8,8 +8,8 @@ from itertools import groupby
 import pytest
 
 from aarch64.isa.definition import Definition, Trait
+from aarch64.sampling import IMPLEMENTED, samples
 from tests.oracles.unicorn_ import BlockRig, Difference, Rig, draw_case_state, read_differences
-from tests.strategies import IMPLEMENTED, samples
 
 LEAST_CASES = 200_000 if os.environ.get("CI") else 20_000
 SYSTEM = Trait.READS_SYSREG | Trait.WRITES_SYSREG | Trait.WAITS

@@ -22,8 +22,8 @@ from aarch64.features import DEFAULT_FEATURES, Feature
 from aarch64.interpreter import NEVER, Interpreter
 from aarch64.isa.definition import Definition, Trait
 from aarch64.memory import PAGE_SIZE, Memory
+from aarch64.sampling import State, draw_state
 from tests.laws.machines import execute, set_state
-from tests.strategies import State, draw_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
-"""What to try, derived from the definitions: field values, words, register states; biased towards the edges.
+"""What to try, derived from the definitions: field values, encodings, register states; biased towards the edges.
 
-Two ways to draw: Hypothesis strategies for laws, and plain functions of a `random.Random` where there are many
-thousands of cases to try.
+Plain functions of a `random.Random`, for those who try many thousands of cases. `strategies` has the same for
+Hypothesis.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import random
 from typing import TYPE_CHECKING
 
 import attrs
-from hypothesis import strategies as st
 
 from aarch64.isa.table import DECODER
 
@@ -72,34 +71,6 @@ def samples(definition: Definition, count: int, seed: int = 0) -> Iterator[dict[
     return (draw_fields(definition, rng) for _ in range(count))
 
 
-def definitions() -> st.SearchStrategy[Definition]:
-    """Any implemented definition."""
-    return st.sampled_from(IMPLEMENTED)
-
-
-def fields_of(definition: Definition) -> st.SearchStrategy[dict[str, int]]:
-    """Allocated field values of a definition."""
-    values = {
-        name: st.sampled_from(edges(field)) | st.integers(field.domain.start, field.domain.stop - 1)
-        for name, field in definition.fields.items()
-    }
-    return st.fixed_dictionaries(values).filter(lambda fields: is_encoding_of(definition, fields))
-
-
-@st.composite
-def encodings(draw: st.DrawFn) -> tuple[Definition, dict[str, int]]:
-    """An implemented definition with allocated field values."""
-    definition = draw(definitions())
-    return definition, draw(fields_of(definition))
-
-
-def words() -> st.SearchStrategy[int]:
-    """Any 32-bit word: uniformly, of a definition, or one bit away from that."""
-    valid = encodings().map(lambda encoding: encoding[0].encode(encoding[1]))
-    near = st.tuples(valid, st.integers(0, 31)).map(lambda pair: pair[0] ^ (1 << pair[1]))
-    return st.integers(0, 0xFFFF_FFFF) | valid | near
-
-
 INTERESTING = tuple(
     sorted(
         {(1 << bit) + delta & (1 << 64) - 1 for bit in (0, 7, 8, 15, 16, 31, 32, 63, 64) for delta in (-1, 0, 1)}
@@ -126,14 +97,3 @@ def draw_value(rng: random.Random) -> int:
 def draw_state(rng: random.Random) -> State:
     """A random state."""
     return State(tuple(draw_value(rng) for _ in range(31)), rng.getrandbits(32) & ~15, rng.randrange(16))
-
-
-def values() -> st.SearchStrategy[int]:
-    """Any 64-bit value."""
-    return st.sampled_from(INTERESTING) | st.integers(0, (1 << 64) - 1)
-
-
-def states() -> st.SearchStrategy[State]:
-    """Any state."""
-    registers = st.lists(values(), min_size=31, max_size=31).map(tuple)
-    return st.builds(State, registers, st.integers(0, (1 << 28) - 1).map(lambda n: n << 4), st.integers(0, 15))
