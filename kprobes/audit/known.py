@@ -1,7 +1,7 @@
 """Where the kernels break the transparency law: instructions that they accept, and that do not do the same when probed.
 
-They were found by the law (`test_transparency.py`), which holds for all that is not here. Each has the state that shows
-it, what is different then, and why in a sentence.
+They were found by the law (`law.py`), which holds for all that is not here. Each has the state that shows it, what is
+different then, and why in a sentence.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from aarch64.isa.definition import Trait
-from aarch64.isa.table import assemble, decode
+from aarch64.isa.table import assemble
+from kprobes.audit.case import CODE, EL1H, GUARDED, REGISTERS, UNACCESSED, Case
+from kprobes.audit.drawing import detail_of
 from kprobes.pt_regs import BTYPE
-from tests.kprobes.transparency import CODE, GUARDED, UNACCESSED, Case
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_EL1H = 0x05
 _BTYPE_CALL = 0b10 << 10
 
 
@@ -34,9 +33,8 @@ def _always(_case: Case) -> bool:
     return True
 
 
-def _reads_exception_state(case: Case) -> bool:
-    decoded = decode(case.word)
-    return decoded is not None and bool(decoded.definition.traits_of(decoded.fields) & Trait.READS_EXCEPTION_STATE)
+def _reads(register: str) -> Callable[[Case], bool]:
+    return lambda case: detail_of(case.word) == register.upper()
 
 
 @attrs.frozen
@@ -66,11 +64,11 @@ class Finding:
         """The state that shows it."""
         text, state = self.shows
         pc = GUARDED if state.get("guarded") else CODE
-        return attrs.evolve(Case(assemble(text, pc), pstate=_EL1H), **state)
+        return attrs.evolve(Case(assemble(text, pc), pstate=EL1H), **state)
 
 
 def _x(**values: int) -> tuple[int, ...]:
-    return tuple(values.get(f"x{number}", 0) for number in range(31))
+    return tuple(values.get(f"x{number}", 0) for number in range(REGISTERS))
 
 
 _ALL = ("v15", "v4.8", "v5.10", "v7.2")
@@ -87,21 +85,21 @@ _SIMULATED = frozenset(
 FINDINGS = (
     Finding(
         "simulation-keeps-btype", _SIMULATING, _SIMULATED,
-        (f"adr x0, {CODE + 0x10:#x}", {"pstate": _EL1H | _BTYPE_CALL}),
+        (f"adr x0, {CODE + 0x10:#x}", {"pstate": EL1H | _BTYPE_CALL}),
         frozenset({"PSTATE.btype"}),
         "what is simulated does not clear PSTATE.BTYPE: the next instruction is taken for the target of the branch",
         _with_btype,
     ),
     Finding(
         "simulation-ignores-landing", _SIMULATING, _SIMULATED | {"BR", "BLR"},
-        ("ret x1", {"pstate": _EL1H | _BTYPE_CALL, "guarded": True, "translates": True, "x": _x(x1=CODE)}),
+        ("ret x1", {"pstate": EL1H | _BTYPE_CALL, "guarded": True, "translates": True, "x": _x(x1=CODE)}),
         _TO_HANDLER | {"PSTATE.btype"},
         "what is simulated in a guarded page may be branched to, whatever it is: the branch target exception is missed",
         _in_guarded_page,
     ),
     Finding(
         "simulated-nop-ignores-landing", ("v7.2",), frozenset({"NOP"}),
-        ("nop", {"pstate": _EL1H | _BTYPE_CALL, "guarded": True, "translates": True}),
+        ("nop", {"pstate": EL1H | _BTYPE_CALL, "guarded": True, "translates": True}),
         _TO_HANDLER,
         "likewise of NOP, which older kernels execute",
         _in_guarded_page,
@@ -121,7 +119,7 @@ FINDINGS = (
     *(
         Finding(
             name, kernels, frozenset({"BC.cond"}),
-            (f"bc.eq {CODE + 0x10:#x}", {"pstate": _EL1H | 1 << 30}),
+            (f"bc.eq {CODE + 0x10:#x}", {"pstate": EL1H | 1 << 30}),
             differs,
             "BC.cond is not known for a branch: executed in the slot, it branches relative to the slot",
         )
@@ -163,7 +161,7 @@ FINDINGS = (
     *(
         Finding(
             f"reads-{register}", kernels, frozenset({"MRS"}), (f"mrs x0, {register}", {}), frozenset({"x0"}), why,
-            _reads_exception_state,
+            _reads(register),
         )
         for register, kernels, why in (
             ("elr_el1", _ALL, "ELR_EL1 is what the return from the probe's exception needed: the slot"),
