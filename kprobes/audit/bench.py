@@ -38,6 +38,7 @@ from kprobes.audit.case import (
     RAM,
     RAM_SIZE,
     READ_ONLY,
+    REGISTERS,
     TABLES,
     UART,
     UNACCESSED,
@@ -61,6 +62,8 @@ _SCTLR_M = 1 << 0
 _SLOT_PAGES = 16
 _ZEROS = bytes(PAGE_SIZE)
 _LONGEST_HIT = 4
+_GENERAL = tuple(f"x{number}" for number in range(REGISTERS + 1))
+_PSTATE = tuple(field.name for field in attrs.fields(PState))
 _BEGINNING = 1_000_000
 """The cycle at which every case begins. No number that is drawn is shortly after it, where WFET and WFIT would tell how
 long a hit takes."""
@@ -184,11 +187,10 @@ class Bench:
         self._put_registers(case)
         self._hit()
         registers = self._seen_registers()
+        self._forget_hit()
         self._stop_translating()
         self.kprobes.unregister(probe)
-        seen = registers | self._seen_memory()
-        self._forget_hit()
-        return seen
+        return registers | self._seen_memory()
 
     def _hit(self) -> None:
         """From the BRK to the end of the hit, or to the guest's handler."""
@@ -216,13 +218,14 @@ class Bench:
 
     def _seen_registers(self) -> dict[str, Any]:
         cpu = self.machine.cpu
-        seen: dict[str, Any] = {name: value for name, value in cpu.sysregs.items() if name not in (COUNTER, SINCE)}
-        seen |= {f"x{number}": value for number, value in enumerate(cpu.gpr)}
+        seen: dict[str, Any] = dict(cpu.sysregs)
+        for of_time in (COUNTER, SINCE):
+            seen.pop(of_time, None)
+        seen.update(zip(_GENERAL, cpu.gpr, strict=True))
         seen |= {"pc": cpu.pc, "waiting": cpu.waiting}
-        seen |= {f"SP_EL{el}": value for el, value in enumerate(cpu.sp_el)}
-        seen |= {f"ELR_EL{el}": value for el, value in enumerate(cpu.elr)}
-        seen |= {f"SPSR_EL{el}": value for el, value in enumerate(cpu.spsr)}
-        seen |= {f"PSTATE.{name}": value for name, value in attrs.asdict(cpu.pstate).items()}
+        for banked, values in (("SP", cpu.sp_el), ("ELR", cpu.elr), ("SPSR", cpu.spsr)):
+            seen |= {f"{banked}_EL{el}": value for el, value in enumerate(values)}
+        seen |= {f"PSTATE.{name}": getattr(cpu.pstate, name) for name in _PSTATE}
         seen["tlb"] = {entry for entry in cpu.tlb if entry.leaf.output < RAM + RAM_SIZE}
         if cpu.pc >> PAGE_SHIFT != VECTORS >> PAGE_SHIFT or cpu.pstate.el > KERNEL:
             seen |= dict.fromkeys(_OF_THE_HIT)
@@ -248,5 +251,5 @@ def exception_level(seen: Mapping[str, Any]) -> int | None:
 
 def differences(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """By name, what was seen and what was wanted."""
-    names_of_both = sorted(seen.keys() | wanted.keys())
-    return {name: (seen.get(name), wanted.get(name)) for name in names_of_both if seen.get(name) != wanted.get(name)}
+    names = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
+    return {name: (seen.get(name), wanted.get(name)) for name in names}

@@ -80,7 +80,7 @@ class Case:
 
     @property
     def state(self) -> dict[str, int | bool]:
-        """By name, what is not as in the plain case: registers that are not zero, and what differs from the defaults."""
+        """By name, what is not as in the plain case: registers that are not zero, and what is not the default."""
         registers = {f"x{number}": value for number, value in enumerate(self.x) if value}
         return registers | {
             field.name: getattr(self, field.name)
@@ -112,13 +112,17 @@ class Case:
         x = tuple(_number(f"x{number}", given.pop(f"x{number}", 0), 64) for number in range(REGISTERS))
         if unknown := set(given) - {field.name for field in attrs.fields(cls)} | given.keys() & {"x"}:
             raise CaseError(f"a case has no {', '.join(sorted(unknown))}")
-        case = cls(x=x, **{name: _field(name, value) for name, value in given.items()})
+        case = cls(x=x, **_fields(given))
         if case.pstate & _MODE not in (EL1T, EL1H):
             raise CaseError(f"pstate of a case is one of EL1 (mode {EL1T:#x} or {EL1H:#x}), not {case.pstate:#x}")
         return case
 
 
 _FLAGS = tuple(field.name for field in attrs.fields(Case) if isinstance(field.default, bool))
+
+
+def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _field(name, value) for name, value in given.items()}
 
 
 def _field(name: str, value: object) -> int | bool:

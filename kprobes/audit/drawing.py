@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -66,6 +66,7 @@ SCTLR_EN_KEYS = 1 << 31 | 1 << 30 | 1 << 27 | 1 << 13
 _SCTLR_A, _SCTLR_SA = 1 << 1, 1 << 3
 _TRAPS = (20, 21, 16, 17, 18, 23, 24, 25, 26, 30, 40, 41)
 """Bits of HCR_EL2 that have EL2 take what EL1 executes; 40 and 41 do so where clear."""
+_ALWAYS = 0b1110
 _BTYPE_CALL, _BTYPE_JUMP = 0b10 << 10, 0b01 << 10
 
 _REGISTERS = tuple(encoding for encoding in TABLE if names.decode(encoding)[0] >= 2)
@@ -101,11 +102,12 @@ def draw_directed(rng: random.Random, definition: Definition) -> Iterator[Case]:
 
     The kinds: nothing set that need not be; an indirect branch has led here, be it into a guarded page or not.
     """
-    for changes in (
+    kinds: tuple[dict[str, Any], ...] = (
         {"pstate": EL1H},
         {"pstate": EL1H | _BTYPE_JUMP},
         {"pstate": EL1H | _BTYPE_CALL, "translates": True, "guarded": True},
-    ):
+    )
+    for changes in kinds:
         drawn = draw_case(rng, definition)
         plain = attrs.evolve(drawn, translates=False, guarded=False, sctlr=0, hcr=NO_TRAPS)
         yield attrs.evolve(plain, **changes)
@@ -115,7 +117,7 @@ def draw_directed(rng: random.Random, definition: Definition) -> Iterator[Case]:
 
 
 def _covered(definition: Definition) -> Iterator[dict[str, int]]:
-    """Of what does many things: each system register, each system operation, each end of a page."""
+    """Of what does many things: each system register, each operation, each end of a page; a condition that holds."""
     if definition.title == "MRS":
         for encoding in _REGISTERS:
             op0, *others = names.decode(encoding)
@@ -127,6 +129,8 @@ def _covered(definition: Definition) -> Iterator[dict[str, int]]:
         for place in _ENDS_OF_PAGES:
             for size in (0, 1):
                 yield {"sf": size, "imm19": (place - CODE) // 4, "rt": 0}
+    elif "cond" in definition.fields and definition.traits & Trait.BRANCHES:
+        yield {"cond": _ALWAYS, "imm19": 4}
 
 
 def _draw_fields(rng: random.Random, definition: Definition) -> dict[str, int]:

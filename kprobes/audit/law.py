@@ -1,20 +1,21 @@
 """The transparency law: executed with a probe on it, an instruction does what it does without one.
 
-    law = Law(V4_8)
-    outcome = law.check(case)
-    outcome.differences      # all that a probe changes
-    outcome.unexplained      # but for what the engine of that kernel does to any instruction
+law = Law(V4_8)
+outcome = law.check(case)
+outcome.differences      # all that a probe changes
+outcome.unexplained      # but for what the engine of that kernel does to any instruction
 """
 
 from __future__ import annotations
 
 from enum import Enum, unique
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import attrs
 
 from kprobes.analysis import verdict
-from kprobes.arch.code import A64Instruction
+from kprobes.arch.code import instruction_of
 from kprobes.arch.host import KERNEL, is_page_fault
 from kprobes.audit.bench import Bench, differences, exception_level
 from kprobes.behaviour import Execution, SlotFault
@@ -22,6 +23,8 @@ from kprobes.pt_regs import BTYPE, SS
 from kprobes.rules import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from kprobes.analysis import Judgement
     from kprobes.audit.case import Case
     from kprobes.behaviour import EngineRules
@@ -48,10 +51,10 @@ class Effect(Enum):
         "an exception in the slot that is no page fault is told of the slot's address instead of the probed one, and "
         "stepping goes on"
     )
-    SLOT_LANDING = (
-        "a branch target exception is missed: a slot is in no guarded page, and the BRK may be branched to from anywhere"
+    SLOT_LANDING = "a branch target exception is missed: a BRK may be branched to, and a slot is in no guarded page"
+    SLOT_TRAPPED = (
+        "what EL2 takes is told of the slot's address instead of the probed one, and with the masks of the slot"
     )
-    SLOT_TRAPPED = "what EL2 takes is told of the slot's address instead of the probed one, and with the masks of the slot"
     RUNS_OFF = "where PSTATE.D is set, no step is taken: execution runs off the slot"
 
     @property
@@ -68,24 +71,19 @@ class Told:
     effects: frozenset[Effect] = frozenset()
 
 
-@attrs.frozen
-class _Abort:
-    esr: int
-    far: int
-
-
-def told_by_kernel(bench: Bench, plain: Bench, case: Case) -> Told:
-    """What the engine of a kernel makes of a case, its defects included, from what it does without a probe.
+def told_by_kernel(bench: Bench, plain: Bench, case: Case, wanted: Mapping[str, Any]) -> Told:
+    """What the engine of a kernel makes of a case, its defects included, from what is `wanted`, without a probe.
 
     `bench` has just executed it.
     """
-    seen = plain.run(case)
+    seen = dict(wanted)
     assert bench.profile is not None
     rules, level = bench.profile.engine, exception_level(seen)
     if rules.slot_fault is SlotFault.CONCEALS_SLOT or bench.slot is None or level is None:
         return Told(seen)
     if level == KERNEL and seen["ESR_EL1"] >> 26 == _BTI:
-        told = told_by_kernel(bench, plain, attrs.evolve(case, pstate=case.pstate & ~BTYPE))
+        landed = attrs.evolve(case, pstate=case.pstate & ~BTYPE)
+        told = told_by_kernel(bench, plain, landed, plain.run(landed))
         return attrs.evolve(told, effects=told.effects | {Effect.SLOT_LANDING})
     effects = frozenset({Effect.SLOT_TRAPPED}) if level > KERNEL else _of_exception(seen, rules)
     if Effect.SLOT_MASKS in effects or level > KERNEL:
@@ -98,13 +96,13 @@ def told_by_kernel(bench: Bench, plain: Bench, case: Case) -> Told:
 
 def _of_exception(seen: dict[str, Any], rules: EngineRules) -> frozenset[Effect]:
     """The effects on an instruction that ends with an exception that the kernel takes."""
-    is_page = seen["ESR_EL1"] >> 26 in _ABORTS and is_page_fault(_Abort(seen["ESR_EL1"], seen["FAR_EL1"]))
+    is_page = seen["ESR_EL1"] >> 26 in _ABORTS and is_page_fault(seen["ESR_EL1"], seen["FAR_EL1"])
     if not is_page:
         return frozenset({Effect.SLOT_MASKS, Effect.SLOT_ADDRESS})
     return frozenset() if rules.slot_fault is SlotFault.RESTORES_MASKS else frozenset({Effect.SLOT_MASKS})
 
 
-@attrs.frozen
+@attrs.frozen(slots=False, eq=False)
 class Outcome:
     """A case that was executed with a probe and without one.
 
@@ -122,17 +120,17 @@ class Outcome:
     wanted: dict[str, Any] = attrs.field(repr=False)
     told: Told = attrs.field(repr=False)
 
-    @property
+    @cached_property
     def differences(self) -> Differences:
         """All that the probe changes."""
         return differences(self.seen, self.wanted)
 
-    @property
+    @cached_property
     def unexplained(self) -> Differences:
         """What it changes that is no effect of the engine on any instruction."""
         return differences(self.seen, self.told.seen)
 
-    @property
+    @cached_property
     def effects(self) -> frozenset[Effect]:
         """The effects that account for the differences; none where there are others, or no differences."""
         return self.told.effects if self.differences and not self.unexplained else frozenset()
@@ -149,7 +147,7 @@ class Law:
 
     def judge(self, word: int) -> Judgement:
         """What the profile says of an instruction by itself."""
-        return verdict(A64Instruction(word), self.profile.decode)
+        return verdict(instruction_of(word), self.profile.decode)
 
     def is_legal(self, case: Case) -> bool:
         """Whether the instruction can be probed, and its hit finished: who steps needs PSTATE.D to be clear."""
@@ -164,7 +162,7 @@ class Law:
         """
         seen = self.bench.run(case)
         wanted = self.plain.run(case)
-        told = told_by_kernel(self.bench, self.plain, case)
+        told = told_by_kernel(self.bench, self.plain, case, wanted)
         return Outcome(case, self.judge(case.word), self.bench.slot, seen, wanted, told)
 
 

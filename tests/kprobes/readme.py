@@ -12,9 +12,9 @@ from pathlib import Path
 
 import attrs
 
+from kprobes.audit.known import FINDINGS
 from kprobes.pt_regs import A, D, F, I
 from kprobes.transitions import State, Transition
-from tests.kprobes.findings import FINDINGS
 from tests.kprobes.guest import KERNELS, of
 from tests.kprobes.test_registry import ERRORS, LISTED
 from tests.kprobes.test_strip import ENDED_BY_BRK, ENDED_BY_BRK_WITHIN, STEPPED, STEPPED_WITHIN

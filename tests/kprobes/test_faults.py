@@ -396,4 +396,4 @@ class Abort:
 def test_which_aborts_get_to_kprobes(status, far):
     """do_page_fault, and not do_translation_fault or do_bad. (No block is of level 0, where there is no FEAT_LPA2.)"""
     expected = status in (0x07, 0x09, 0x0A, 0x0B, 0x0D, 0x0E, 0x0F) or (status in (4, 5, 6) and far == USER_PAGE)
-    assert is_page_fault(Abort(0x25 << 26 | status, far)) == expected
+    assert is_page_fault(0x25 << 26 | status, far) == expected
