@@ -25,8 +25,9 @@ _INDENT = "  "
 _DEEPER = "      "
 _HOW = {Verdict.SLOT: "out of line", Verdict.SIMULATE: "simulated"}
 _CAUTION = (
-    "This was a search: what it found is so; what it did not find is not proved. A case is one instruction, so probes "
-    "within exclusive sequences, and what the rules for those refuse, are not part of it."
+    "The plain state is EL1 with SP_EL1, the MMU off, nothing masked, registers 0. This was a search: what it found is "
+    "so; what it did not find is not proved. A case is one instruction: probes within exclusive sequences, and what the "
+    "rules for those refuse, are not part of it."
 )
 
 
@@ -119,11 +120,11 @@ def _noted(text: str, style: Style) -> Iterator[console.Line]:
 
 
 def _shown(case: Case) -> str:
-    return f"{case.text}, with {state_text(case)}"
+    return f"{case.text}, {f'with {state}' if (state := state_text(case)) else 'in the plain state'}"
 
 
 def _breaks(breaks: Sequence[Break]) -> Iterator[console.Line]:
-    count = "nothing was found" if not breaks else f"{len(breaks)} found"
+    count = "nothing was found" if not breaks else f"{len(breaks)} found, each with the smallest state that shows it"
     yield from _titled("accepted, and does something else", count)
     for name in dict.fromkeys(item.name for item in breaks):
         group = [item for item in breaks if item.name == name]
@@ -140,11 +141,7 @@ def _engine(breaks: Sequence[EngineBreak]) -> Iterator[console.Line]:
     for item in breaks:
         yield from _named(item.effect.label, item.effect.value, Style.BAD)
         yield from _noted(f"such as {_shown(item.case)}", Style.TEXT)
-        yield from _noted(f"  {_difference(item)}", Style.NOTE)
-
-
-def _difference(item: EngineBreak) -> str:
-    return "; ".join(f"{name} is {seen} instead of {wanted}" for name, (seen, wanted) in item.differs.items())
+        yield from _noted(f"  {item.what}", Style.NOTE)
 
 
 def _needless(audit: Audit) -> Iterator[console.Line]:
@@ -157,7 +154,9 @@ def _needless(audit: Audit) -> Iterator[console.Line]:
         yield from _noted(f"{_HOW[verdict]}: {_counted(group)}", Style.TEXT)
         if verdict is Verdict.SIMULATE and not audit.simulates:
             yield from _noted("  this kernel simulates nothing: it would have to", Style.NOTE)
+        if effects := sorted({effect.label for item in group for effect in item.effects}):
+            yield from _noted(f"  with what the engine does to any instruction: {', '.join(effects)}", Style.NOTE)
 
 
 def _counted(group: Iterable[Needless]) -> str:
-    return ", ".join(f"{item.which} in {item.cases} cases" for item in group)
+    return ", ".join(f"{item.which} ({item.cases} cases)" for item in group)

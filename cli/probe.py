@@ -80,7 +80,8 @@ _WITHOUT_RUN = {"listed": "--list", "blacklist": "--blacklist", "verdict": "--ve
 @click.option(
     "--json",
     metavar="FILE",
-    help="Write events and hits, the verdicts or what --audit found, as JSON; - is stdout, where then nothing else is told of them.",
+    help="Write events and hits, the verdicts, or what --audit found, as JSON; - is stdout, where then nothing else is "
+    "told of them.",
 )
 @click.option("--list", "listed", is_flag=True, help="Print the probes as /sys/kernel/debug/kprobes/list; run nothing.")
 @click.option("--blacklist", is_flag=True, help="Print where no probe may be, and why; run nothing.")
@@ -133,9 +134,9 @@ def probe(
     --verdict  tells of each instruction what would become of a probe on it: reject (it cannot be probed), slot (a copy
                is executed out of line) or simulate (the handler does what it does). With --words, of words by
                themselves; in a program, what is between a load-exclusive and its store-exclusive is refused.
-    --audit    executes every instruction that is implemented, in directed and in random states, with a probe by the rules
-               of the profile and without: what is accepted and ends in another state, with the smallest state that
-               shows it; and what is refused, and no state was found in which it would. It needs no PROGRAM.
+    --audit    executes all that is implemented, in directed and in random states, with a probe by the rules of the
+               profile and without: what is accepted and ends in another state, with the smallest state that shows it;
+               and what is refused, though no state was found in which it would. It needs no PROGRAM.
     --list, --blacklist  show what /sys/kernel/debug/kprobes does.
 
     \b

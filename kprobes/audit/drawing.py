@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aarch64.isa.definition import Trait
-from aarch64.isa.table import decode
+from aarch64.isa.table import assemble, decode
 from aarch64.memory import PAGE_SIZE
 from aarch64.pstate import PState
 from aarch64.sampling import draw_fields, draw_value, is_encoding_of
@@ -72,6 +72,18 @@ _BTYPE_CALL, _BTYPE_JUMP = 0b10 << 10, 0b01 << 10
 _REGISTERS = tuple(encoding for encoding in TABLE if names.decode(encoding)[0] >= 2)
 _OPERATIONS = tuple(OPERATIONS)
 _CLOCKS = ("CNTPCT", "CNTVCT", "CNTP_TVAL", "CNTV_TVAL", "CNTPS_TVAL", "CNTHP_TVAL", "CNTHV_TVAL", "PMCCNTR")
+
+
+PLAINEST = Case(assemble("add x0, x0, #0"))
+"""An instruction of which nothing is to be expected but that it is executed."""
+ENGINE_CASES = (
+    Case(assemble("ldr x0, [x1]"), x=(0, UNMAPPED, *(0,) * (REGISTERS - 2)), translates=True),
+    Case(assemble("udf #0")),
+    attrs.evolve(PLAINEST, pstate=EL1H | _BTYPE_CALL, translates=True, guarded=True),
+    Case(assemble("pacia x0, x1"), sctlr=SCTLR_EN_KEYS, hcr=NO_TRAPS ^ 1 << 41),
+)
+"""An exception in the slot of each kind that engines deal with: a page fault, another one, a branch target exception, a
+trap to EL2."""
 
 
 def draw_case(rng: random.Random, definition: Definition) -> Case:

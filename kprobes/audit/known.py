@@ -110,7 +110,7 @@ FINDINGS = (
         ("nop", {"pstate": EL1H | _BTYPE_CALL, "guarded": True, "translates": True}),
         _TO_HANDLER,
         _LANDING,
-        "likewise of NOP, which older kernels execute",
+        "NOP is simulated, too (since v6.13), and in a guarded page may be branched to: the exception is missed",
         _in_guarded_page,
     ),
     Finding(
@@ -152,14 +152,14 @@ FINDINGS = (
         ("blraaz x1", {"x": _x(x1=CODE + 8)}),
         _LOST | {"PSTATE.btype", "x30"},
         _ELSEWHERE,
-        "likewise, and the function will return to the slot",
+        "it is not known for a branch: executed in the slot, it leaves it, and the function returns there (before v5.10)",
     ),
     Finding(
         "authenticated-return", _STEPPING, frozenset({"RETAA, RETAB"}),
         ("retaa", {"x": _x(x30=CODE + 8)}),
         _LOST,
         _ELSEWHERE,
-        "likewise",
+        "it is not known for a branch: executed in the slot, it leaves it, and its step is nobody's (before v5.10)",
     ),
     Finding(
         "authenticated-eret", _STEPPING, frozenset({"ERETAA, ERETAB"}),

@@ -103,37 +103,55 @@ def _of_exception(seen: dict[str, Any], rules: EngineRules) -> frozenset[Effect]
 
 
 @attrs.frozen(slots=False, eq=False)
+class Comparison:
+    """What was seen of a case with a probe, and what was wanted.
+
+    Attributes:
+        slot: where it was executed; None if it was simulated.
+    """
+
+    case: Case
+    slot: int | None
+    seen: Mapping[str, Any] = attrs.field(repr=False)
+    wanted: Mapping[str, Any] = attrs.field(repr=False)
+
+    @cached_property
+    def differences(self) -> Differences:
+        """What was seen and is not what was wanted."""
+        return differences(self.seen, self.wanted)
+
+
+@attrs.frozen(slots=False, eq=False)
 class Outcome:
     """A case that was executed with a probe and without one.
 
     Attributes:
         judgement: what the profile says of the instruction.
-        slot: where it was executed; None if it was simulated.
-        seen, wanted: the outcome with a probe, and without one.
-        told: what the engine makes of the latter.
+        whole: what was seen, and what is seen without a probe.
+        rest: what was seen, and what the engine makes of the latter, as of any instruction.
+        told: the effects by which it does so.
     """
 
     case: Case
     judgement: Judgement
-    slot: int | None
-    seen: dict[str, Any] = attrs.field(repr=False)
-    wanted: dict[str, Any] = attrs.field(repr=False)
-    told: Told = attrs.field(repr=False)
+    whole: Comparison
+    rest: Comparison
+    told: frozenset[Effect]
 
-    @cached_property
+    @property
     def differences(self) -> Differences:
         """All that the probe changes."""
-        return differences(self.seen, self.wanted)
+        return self.whole.differences
 
-    @cached_property
+    @property
     def unexplained(self) -> Differences:
         """What it changes that is no effect of the engine on any instruction."""
-        return differences(self.seen, self.told.seen)
+        return self.rest.differences
 
     @cached_property
     def effects(self) -> frozenset[Effect]:
         """The effects that account for the differences; none where there are others, or no differences."""
-        return self.told.effects if self.differences and not self.unexplained else frozenset()
+        return self.told if self.differences and not self.unexplained else frozenset()
 
 
 class Law:
@@ -163,7 +181,9 @@ class Law:
         seen = self.bench.run(case)
         wanted = self.plain.run(case)
         told = told_by_kernel(self.bench, self.plain, case, wanted)
-        return Outcome(case, self.judge(case.word), self.bench.slot, seen, wanted, told)
+        slot = self.bench.slot
+        whole, rest = Comparison(case, slot, seen, wanted), Comparison(case, slot, seen, told.seen)
+        return Outcome(case, self.judge(case.word), whole, rest, told.effects)
 
 
 def check(profile: Profile, case: Case) -> Differences:

@@ -81,6 +81,7 @@ class EngineBreak:
     """What the engine does to any instruction.
 
     Attributes:
+        what: what goes wrong in the case, in a sentence.
         case: the smallest state that was found to show it.
         count: how often it was met.
         is_alone: whether no other effect is met in the case.
@@ -88,6 +89,7 @@ class EngineBreak:
     """
 
     effect: Effect
+    what: str
     case: Case
     count: int
     is_alone: bool
@@ -97,7 +99,8 @@ class EngineBreak:
         """All of it, by name."""
         return {
             "effect": self.effect.label,
-            "what": self.effect.value,
+            "why": self.effect.value,
+            "what": self.what,
             "count": self.count,
             "case": self.case.as_json(),
             "differs": _differs_as_json(self.differs),
@@ -156,18 +159,18 @@ def _differs_as_json(differs: Mapping[str, tuple[str, str]]) -> dict[str, dict[s
 
 
 def state_text(case: Case) -> str:
-    """What the state of a case has that the plain one has not: `BTYPE=1, MMU on, x0=0x1`."""
+    """What the state of a case has that the plain one has not: `BTYPE=1, MMU on, x0=0x1`; empty for that one."""
     named = {"translates", "guarded", "unaligned", "pstate", "sctlr", "hcr"}
     parts = [
         *_pstate_parts(case.pstate),
         *(["MMU on"] if case.translates else []),
         *(["guarded page"] if case.guarded else []),
         *([] if case.unaligned else ["no unaligned accesses"]),
-        *([f"SCTLR_EL1 with {case.sctlr:#x}"] if case.sctlr else []),
+        *([f"SCTLR_EL1 |= {case.sctlr:#x}"] if case.sctlr else []),
         *([f"HCR_EL2={case.hcr:#x}"] if "hcr" in case.state else []),
         *(f"{name}={value:#x}" for name, value in case.state.items() if name not in named),
     ]
-    return ", ".join(parts) or "nothing set"
+    return ", ".join(parts)
 
 
 def _pstate_parts(spsr: int) -> list[str]:

@@ -18,13 +18,15 @@ import attrs
 from aarch64.isa.table import decode
 from aarch64.sampling import IMPLEMENTED
 from kprobes.audit.bench import Bench
-from kprobes.audit.drawing import detail_of, draw_case, draw_directed
+from kprobes.audit.case import EL1H
+from kprobes.audit.drawing import ENGINE_CASES, PLAINEST, detail_of, draw_case, draw_directed
 from kprobes.audit.known import Finding, known
 from kprobes.audit.law import Effect, Law
 from kprobes.audit.report import Break, EngineBreak, Needless, shown_differences
 from kprobes.audit.shrinking import shrink, variants
 from kprobes.audit.telling import Symptom, sentence, symptoms_of
 from kprobes.profiles import STRICT
+from kprobes.pt_regs import D
 from kprobes.rules import Verdict
 
 if TYPE_CHECKING:
@@ -93,6 +95,9 @@ class Audit:
 
     def search(self) -> Iterator[int]:
         """Search; after each definition, give how many of them are done."""
+        self._try_running_off(attrs.evolve(PLAINEST, pstate=EL1H | D))
+        for case in ENGINE_CASES:
+            self._try(_title(case), case)
         for definition in self.definitions:
             for case in self._drawn(definition):
                 self._try(definition.title, case)
@@ -142,7 +147,6 @@ class Audit:
             return
         self.accepted.add(title)
         if not self._law.is_legal(case):
-            self._try_running_off(case)
             return
         self.tried += 1
         outcome = self._law.check(case)
@@ -169,16 +173,16 @@ class Audit:
                 fields={} if kind.detail else self._deciding(case, is_alike),
                 verdict=small.judgement.verdict,
                 rule=small.judgement.rule,
-                symptom=symptoms_of(small)[0],
+                symptom=symptoms_of(small.rest)[0],
                 finding=kind.finding,
-                what=sentence(small),
+                what=sentence(small.rest),
                 case=case,
                 differs=shown_differences(small.unexplained),
             )
         )
 
     def _kind(self, outcome: Outcome) -> _Kind | None:
-        symptoms = symptoms_of(outcome)
+        symptoms = symptoms_of(outcome.rest)
         if not symptoms:
             return None
         finding = known(self.profile.name, outcome.case, symptoms[0])
@@ -217,16 +221,21 @@ class Audit:
 
     def _engine_break(self, effect: Effect, case: Case, count: int) -> EngineBreak:
         outcome = self._law.check(case)
-        return EngineBreak(effect, case, count, len(outcome.effects) == 1, shown_differences(outcome.differences))
+        return EngineBreak(
+            effect,
+            sentence(outcome.whole),
+            case,
+            count,
+            len(outcome.effects) == 1,
+            shown_differences(outcome.differences),
+        )
 
     def _try_running_off(self, case: Case) -> None:
-        """Where PSTATE.D is set and a step is to end the slot: once shows it."""
-        if Effect.RUNS_OFF in self._engine:
-            return
+        """Where PSTATE.D is set and a step is to end the slot: what is executed behind it is nobody's."""
 
         def runs_off(other: Case) -> bool:
-            is_accepted = self._law.judge(other.word).verdict is Verdict.SLOT
-            return is_accepted and other.masks_debug and "pc" in self._law.check(other).differences
+            is_slot = self._law.judge(other.word).verdict is Verdict.SLOT
+            return is_slot and not self._law.is_legal(other) and "pc" in self._law.check(other).differences
 
         if runs_off(case):
             self._engine[Effect.RUNS_OFF] = self._engine_break(Effect.RUNS_OFF, shrink(case, runs_off), 1)
@@ -246,3 +255,9 @@ class Audit:
         outcome = self._forced.check(case)
         found.obeys = not outcome.unexplained
         found.effects |= outcome.effects
+
+
+def _title(case: Case) -> str:
+    decoded = decode(case.word)
+    assert decoded is not None
+    return decoded.definition.title

@@ -9,10 +9,10 @@ from aarch64.syndrome import describe
 from kprobes.audit.bench import exception_level
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from kprobes.audit.case import Case
-    from kprobes.audit.law import Differences, Outcome
+    from kprobes.audit.law import Comparison
 
 
 @unique
@@ -45,19 +45,17 @@ _SHOWN = 2
 _CLAUSES = 3
 
 
-def symptoms_of(outcome: Outcome) -> list[Symptom]:
-    """All that apply, the first one first; none of an outcome without unexplained differences."""
-    found = outcome.unexplained
-    return [symptom for symptom, applies in _APPLIES.items() if found and applies(outcome, found)]
+def symptoms_of(compared: Comparison) -> list[Symptom]:
+    """All that apply, the first one first; none where nothing differs."""
+    return [symptom for symptom, applies in _APPLIES.items() if compared.differences and applies(compared)]
 
 
-def sentence(outcome: Outcome) -> str:
-    """What the probe changes, the engine's effects on any instruction left out; empty where there is nothing else."""
-    found = outcome.unexplained
-    clauses = [clause for symptom in symptoms_of(outcome) for clause in _CLAUSE[symptom](outcome, found)]
+def sentence(compared: Comparison) -> str:
+    """What goes wrong; empty where nothing differs."""
+    clauses = [clause for symptom in symptoms_of(compared) for clause in _CLAUSE[symptom](compared)]
     if not clauses:
         return ""
-    how = "simulated" if outcome.slot is None else "executed in the slot"
+    how = "simulated" if compared.slot is None else "executed in the slot"
     return f"{how}: {'; '.join(clauses[:_CLAUSES])}"
 
 
@@ -72,132 +70,135 @@ def place(address: int, case: Case, slot: int | None) -> str:
 # --- which symptoms
 
 
-def _ends_with_exception(seen: dict[str, Any]) -> bool:
+def _ends_with_exception(seen: Mapping[str, Any]) -> bool:
     return exception_level(seen) is not None
 
 
-def _both_end_with_exceptions(outcome: Outcome) -> bool:
-    return _ends_with_exception(outcome.seen) and _ends_with_exception(outcome.told.seen)
+def _both_end_with_exceptions(compared: Comparison) -> bool:
+    return _ends_with_exception(compared.seen) and _ends_with_exception(compared.wanted)
 
 
-_APPLIES: dict[Symptom, Callable[[Outcome, Differences], bool]] = {
-    Symptom.MISSED_EXCEPTION: lambda outcome, _: (
-        _ends_with_exception(outcome.told.seen) and not _ends_with_exception(outcome.seen)
+_APPLIES: dict[Symptom, Callable[[Comparison], bool]] = {
+    Symptom.MISSED_EXCEPTION: lambda compared: (
+        _ends_with_exception(compared.wanted) and not _ends_with_exception(compared.seen)
     ),
-    Symptom.NEW_EXCEPTION: lambda outcome, _: (
-        _ends_with_exception(outcome.seen) and not _ends_with_exception(outcome.told.seen)
+    Symptom.NEW_EXCEPTION: lambda compared: (
+        _ends_with_exception(compared.seen) and not _ends_with_exception(compared.wanted)
     ),
-    Symptom.OTHER_EXCEPTION: lambda outcome, found: (
-        _both_end_with_exceptions(outcome) and bool(_OF_EXCEPTIONS & found.keys() or "PSTATE.el" in found)
+    Symptom.OTHER_EXCEPTION: lambda compared: (
+        _both_end_with_exceptions(compared)
+        and bool(_OF_EXCEPTIONS & compared.differences.keys() or "PSTATE.el" in compared.differences)
     ),
-    Symptom.ASTRAY: lambda outcome, found: (
-        "pc" in found and not _ends_with_exception(outcome.seen) and not _ends_with_exception(outcome.told.seen)
+    Symptom.ASTRAY: lambda compared: (
+        "pc" in compared.differences
+        and not _ends_with_exception(compared.seen)
+        and not _ends_with_exception(compared.wanted)
     ),
-    Symptom.WAITING: lambda _, found: "waiting" in found,
-    Symptom.STEPPING: lambda _, found: _MDSCR in found,
-    Symptom.RESULT: lambda outcome, found: bool(_results(outcome, found)),
-    Symptom.MEMORY: lambda _, found: any(name.startswith("memory") for name in found),
-    Symptom.PSTATE: lambda outcome, found: bool(_pstate(outcome, found)),
-    Symptom.SYSTEM: lambda outcome, found: bool(_others(outcome, found)),
+    Symptom.WAITING: lambda compared: "waiting" in compared.differences,
+    Symptom.STEPPING: lambda compared: _MDSCR in compared.differences,
+    Symptom.RESULT: lambda compared: bool(_results(compared)),
+    Symptom.MEMORY: lambda compared: any(name.startswith("memory") for name in compared.differences),
+    Symptom.PSTATE: lambda compared: bool(_pstate(compared)),
+    Symptom.SYSTEM: lambda compared: bool(_others(compared)),
 }
 
 
-def _results(_outcome: Outcome, found: Differences) -> list[str]:
-    general = (name for name in found if name[0] == "x" and name[1:].isdecimal())
-    stacks = (name for name in found if name.startswith("SP_"))
+def _results(compared: Comparison) -> list[str]:
+    general = (name for name in compared.differences if name[0] == "x" and name[1:].isdecimal())
+    stacks = (name for name in compared.differences if name.startswith("SP_"))
     return [*sorted(general, key=lambda name: int(name[1:])), *stacks]
 
 
-def _pstate(outcome: Outcome, found: Differences) -> list[str]:
+def _pstate(compared: Comparison) -> list[str]:
     """The fields of PSTATE that differ; those that an exception sets differ wherever one is missed."""
-    by_exception = _ends_with_exception(outcome.seen) != _ends_with_exception(outcome.told.seen)
-    return [] if by_exception else [name for name in found if name.startswith("PSTATE.")]
+    by_exception = _ends_with_exception(compared.seen) != _ends_with_exception(compared.wanted)
+    return [] if by_exception else [name for name in compared.differences if name.startswith("PSTATE.")]
 
 
-def _others(outcome: Outcome, found: Differences) -> list[str]:
-    told = {"pc", "waiting", _MDSCR, *_results(outcome, found)}
-    if _ends_with_exception(outcome.seen) or _ends_with_exception(outcome.told.seen):
+def _others(compared: Comparison) -> list[str]:
+    told = {"pc", "waiting", _MDSCR, *_results(compared)}
+    if _ends_with_exception(compared.seen) or _ends_with_exception(compared.wanted):
         told |= _OF_EXCEPTIONS
-    return [name for name in found if name not in told and not name.startswith(("PSTATE.", "memory"))]
+    return [name for name in compared.differences if name not in told and not name.startswith(("PSTATE.", "memory"))]
 
 
 # --- their words
 
 
-def _exception(seen: dict[str, Any]) -> str:
+def _exception(seen: Mapping[str, Any]) -> str:
     level = seen["PSTATE.el"]
     text = describe(seen[f"ESR_EL{level}"], seen[f"FAR_EL{level}"])
     return f"{'an' if text[0] in 'aeiou' else 'a'} {text}"
 
 
-def _missed(outcome: Outcome, _found: Differences) -> Iterator[str]:
-    yield f"it goes on at {_goes_on(outcome, outcome.seen)} instead of ending with {_exception(outcome.told.seen)}"
+def _missed(compared: Comparison) -> Iterator[str]:
+    yield f"it goes on at {_goes_on(compared, compared.seen)} instead of ending with {_exception(compared.wanted)}"
 
 
-def _new(outcome: Outcome, _found: Differences) -> Iterator[str]:
-    elr = f"ELR_EL{outcome.seen['PSTATE.el']}"
-    told = f"{elr} {place(outcome.seen[elr], outcome.case, outcome.slot)}"
-    wanted = _goes_on(outcome, outcome.told.seen)
-    yield f"it ends with {_exception(outcome.seen)}, {told}, instead of going on at {wanted}"
+def _new(compared: Comparison) -> Iterator[str]:
+    elr = f"ELR_EL{compared.seen['PSTATE.el']}"
+    told = f"{elr} {place(compared.seen[elr], compared.case, compared.slot)}"
+    wanted = _goes_on(compared, compared.wanted)
+    yield f"it ends with {_exception(compared.seen)}, {told}, instead of going on at {wanted}"
 
 
-def _other(outcome: Outcome, found: Differences) -> Iterator[str]:
-    seen, wanted = _exception(outcome.seen), _exception(outcome.told.seen)
+def _other(compared: Comparison) -> Iterator[str]:
+    seen, wanted = _exception(compared.seen), _exception(compared.wanted)
     if seen != wanted:
         yield f"it ends with {seen} instead of {wanted}"
         return
-    names = sorted(_OF_EXCEPTIONS & found.keys())
+    names = sorted(_OF_EXCEPTIONS & compared.differences.keys())
     yield f"it ends with {seen}"
-    yield from _values(outcome, found, names)
+    yield from _values(compared, names)
 
 
-def _astray(outcome: Outcome, _found: Differences) -> Iterator[str]:
-    yield f"it goes on at {_goes_on(outcome, outcome.seen)} instead of {_goes_on(outcome, outcome.told.seen)}"
+def _astray(compared: Comparison) -> Iterator[str]:
+    yield f"it goes on at {_goes_on(compared, compared.seen)} instead of {_goes_on(compared, compared.wanted)}"
 
 
-def _goes_on(outcome: Outcome, seen: dict[str, Any]) -> str:
-    return place(seen["pc"], outcome.case, outcome.slot)
+def _goes_on(compared: Comparison, seen: Mapping[str, Any]) -> str:
+    return place(seen["pc"], compared.case, compared.slot)
 
 
-def _waiting(outcome: Outcome, _found: Differences) -> Iterator[str]:
-    yield "it waits" if outcome.seen["waiting"] else "it does not wait"
+def _waiting(compared: Comparison) -> Iterator[str]:
+    yield "it waits" if compared.seen["waiting"] else "it does not wait"
 
 
-def _stepping(outcome: Outcome, found: Differences) -> Iterator[str]:
-    seen, wanted = found[_MDSCR]
+def _stepping(compared: Comparison) -> Iterator[str]:
+    seen, wanted = compared.differences[_MDSCR]
     if seen & ~wanted & _MDSCR_SS:
         yield "stepping stays on (MDSCR_EL1.SS)"
     else:
-        yield from _values(outcome, found, [_MDSCR])
+        yield from _values(compared, [_MDSCR])
 
 
-def _values(outcome: Outcome, found: Differences, names: list[str]) -> Iterator[str]:
+def _values(compared: Comparison, names: list[str]) -> Iterator[str]:
     for name in names[:_SHOWN]:
-        seen, wanted = (_value(value, outcome) for value in found[name])
+        seen, wanted = (_value(value, compared) for value in compared.differences[name])
         yield f"{name.upper() if name.startswith('PSTATE.') else name} is {seen} instead of {wanted}"
     if len(names) > _SHOWN:
         yield f"{', '.join(names[_SHOWN:])} differ, too"
 
 
-def _value(value: Any, outcome: Outcome) -> str:
-    return place(value, outcome.case, outcome.slot) if isinstance(value, int) else shown_value(value)
+def _value(value: Any, compared: Comparison) -> str:
+    return place(value, compared.case, compared.slot) if isinstance(value, int) else shown_value(value)
 
 
-def _memory(_outcome: Outcome, found: Differences) -> Iterator[str]:
-    yield from (f"{name} is another one" for name in found if name.startswith("memory"))
+def _memory(compared: Comparison) -> Iterator[str]:
+    yield from (f"{name} is another one" for name in compared.differences if name.startswith("memory"))
 
 
-_CLAUSE: dict[Symptom, Callable[[Outcome, Differences], Iterator[str]]] = {
+_CLAUSE: dict[Symptom, Callable[[Comparison], Iterator[str]]] = {
     Symptom.MISSED_EXCEPTION: _missed,
     Symptom.NEW_EXCEPTION: _new,
     Symptom.OTHER_EXCEPTION: _other,
     Symptom.ASTRAY: _astray,
     Symptom.WAITING: _waiting,
     Symptom.STEPPING: _stepping,
-    Symptom.RESULT: lambda outcome, found: _values(outcome, found, _results(outcome, found)),
+    Symptom.RESULT: lambda compared: _values(compared, _results(compared)),
     Symptom.MEMORY: _memory,
-    Symptom.PSTATE: lambda outcome, found: _values(outcome, found, _pstate(outcome, found)),
-    Symptom.SYSTEM: lambda outcome, found: _values(outcome, found, _others(outcome, found)),
+    Symptom.PSTATE: lambda compared: _values(compared, _pstate(compared)),
+    Symptom.SYSTEM: lambda compared: _values(compared, _others(compared)),
 }
 
 

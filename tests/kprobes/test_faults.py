@@ -5,7 +5,6 @@ get that far is a matter of arch/arm64/mm/fault.c: translation faults of the upp
 user space; alignment faults and external aborts never do.
 """
 
-import attrs
 import pytest
 
 from kprobes import PROFILES, GuestFunction, Kprobe
@@ -383,12 +382,6 @@ def test_of_several_probes_the_one_whose_handler_faults_is_asked(name, which):
 
 
 # --- which aborts
-
-
-@attrs.frozen
-class Abort:
-    esr: int
-    far: int
 
 
 @pytest.mark.parametrize("far", [USER_PAGE, KERNEL_PAGE], ids=["user", "kernel"])

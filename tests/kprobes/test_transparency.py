@@ -72,7 +72,7 @@ def test_a_probe_changes_nothing(name):
                 continue
             outcome = law.check(case)
             assert not outcome.differences, shown(case, outcome.differences)
-            completes = not is_fault(outcome.wanted) and outcome.wanted["PSTATE.el"] == 1
+            completes = not is_fault(outcome.whole.wanted) and outcome.whole.wanted["PSTATE.el"] == 1
             assert "pre" in law.bench.hits
             assert ("post" in law.bench.hits) == completes, case
             checked.add((definition.title, completes))
@@ -120,7 +120,7 @@ def test_a_finding_is_one(name, item):
     assert law.judge(case.word).verdict is not Verdict.REJECT
     outcome = law.check(case)
     assert set(outcome.differences) == item.differs, item.why
-    assert known(name, case, symptoms_of(outcome)[0]) is item
+    assert known(name, case, symptoms_of(outcome.rest)[0]) is item
 
 
 @pytest.mark.parametrize("item", FINDINGS, ids=lambda item: item.name)
