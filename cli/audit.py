@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from kprobes.audit.search import Audit
 from kprobes.rules import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kprobes.audit.case import Case
     from kprobes.audit.report import Break, EngineBreak, Needless
@@ -26,39 +27,47 @@ _DEEPER = "      "
 _HOW = {Verdict.SLOT: "out of line", Verdict.SIMULATE: "simulated"}
 _CAUTION = (
     "The plain state is EL1 with SP_EL1, the MMU off, nothing masked, registers 0. This was a search: what it found is "
-    "so; what it did not find is not proved. A case is one instruction: probes within exclusive sequences, and what the "
-    "rules for those refuse, are not part of it."
+    "so; what it did not find is not proved. A case is one instruction: probes within exclusive sequences, and what "
+    "the rules for those refuse, are not part of it."
 )
 
 
 def show_audit(profile: Profile, seed: int, cases: int | None, json: str | None) -> None:
     """Search, and tell what was found: as text, or as JSON into a file; Ctrl-C ends the search, not the telling."""
-    if json == "":
-        raise InputError("--json: give a file, or - for standard output")
     audit = Audit(profile, seed=seed) if cases is None else Audit(profile, seed=seed, cases=cases)
-    interruption = None
-    try:
-        for done in audit.search():
-            console.progress(
-                f"{profile.name}: {done} of {len(audit.definitions)} definitions, {len(audit.breaks)} findings"
-            )
-    except KeyboardInterrupt as error:
-        interruption = error
-    console.progress("")
-    if json is None:
-        console.write(_page(audit))
-    else:
-        _write_json(json, as_json(audit))
+    with _told_to(json) as tell:
+        interruption = _search(audit)
+        tell(audit)
     if interruption is not None:
         raise interruption
 
 
-def _write_json(path: str, value: Any) -> None:
-    if path == "-":
-        console.write_json(value)
+def _search(audit: Audit) -> KeyboardInterrupt | None:
+    """Search, with progress, and give what ended it before its end, if anything."""
+    name, count = audit.profile.name, len(audit.definitions)
+    try:
+        for done in audit.search():
+            console.progress(f"{name}: {done} of {count} definitions, {len(audit.breaks)} findings")
+    except KeyboardInterrupt as error:
+        return error
+    finally:
+        console.progress("")
+    return None
+
+
+@contextmanager
+def _told_to(json: str | None) -> Iterator[Callable[[Audit], None]]:
+    """What tells of an audit, as text or as JSON; a file is opened at once, as the search takes long."""
+    if json == "":
+        raise InputError("--json: give a file, or - for standard output")
+    if json is None:
+        yield lambda audit: console.write(_page(audit))
         return
-    with blaming(path):
-        Path(path).write_text(console.json_lines(value), encoding="utf-8")
+    if json == "-":
+        yield lambda audit: console.write_json(as_json(audit))
+        return
+    with blaming(json), Path(json).open("w", encoding="utf-8") as file:
+        yield lambda audit: print(console.json_lines(as_json(audit)), end="", file=file)
 
 
 def as_json(audit: Audit) -> dict[str, Any]:

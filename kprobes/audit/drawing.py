@@ -146,7 +146,7 @@ def _covered(definition: Definition) -> Iterator[dict[str, int]]:
 
 
 def _draw_fields(rng: random.Random, definition: Definition) -> dict[str, int]:
-    """Random fields; of system registers and operations mostly those there are."""
+    """Random fields; of system registers and operations mostly those there are, of literals those that are data."""
     while True:
         fields = draw_fields(definition, rng)
         if definition.title == "MRS" and rng.random() < 0.9:
@@ -154,8 +154,14 @@ def _draw_fields(rng: random.Random, definition: Definition) -> dict[str, int]:
             fields |= dict(zip(_MRS_FIELDS, (op0 - 2, *others), strict=True))
         elif definition.title in ("SYS", "SYSL") and rng.random() < 0.8:
             fields |= dict(zip(_SYS_FIELDS, rng.choice(_OPERATIONS), strict=True))
-        if is_encoding_of(definition, fields) and is_comparable(definition, fields):
+        elif "imm19" in fields and definition.traits & Trait.LOADS and rng.random() < 0.7:
+            fields["imm19"] = (_draw_address(rng) - CODE) // 4
+        if _fits(definition, fields) and is_encoding_of(definition, fields) and is_comparable(definition, fields):
             return fields
+
+
+def _fits(definition: Definition, fields: Mapping[str, int]) -> bool:
+    return all(value in definition.fields[name].domain for name, value in fields.items())
 
 
 _MRS_FIELDS = ("o0", "op1", "crn", "crm", "op2")

@@ -27,7 +27,7 @@ def _with_btype(case: Case) -> bool:
 
 
 def _in_guarded_page(case: Case) -> bool:
-    return case.guarded and _with_btype(case)
+    return case.translates and case.guarded and _with_btype(case)
 
 
 def _always(_case: Case) -> bool:
@@ -124,7 +124,7 @@ FINDINGS = (
         "wide-literal", ("v4.8", "v5.10"), frozenset({"LDR (literal)"}),
         (f"ldr w0, {UNACCESSED - 4:#x}", {"translates": True}),
         _TO_HANDLER | {"FAR_EL1", "x0"},
-        frozenset({Symptom.NEW_EXCEPTION, Symptom.SYSTEM}),
+        frozenset({Symptom.NEW_EXCEPTION, Symptom.OTHER_EXCEPTION, Symptom.SYSTEM}),
         "LDR of a W register reads 8 bytes: at the end of a page it faults for the next one (before v6.12)",
     ),
     *(
@@ -152,7 +152,7 @@ FINDINGS = (
         ("blraaz x1", {"x": _x(x1=CODE + 8)}),
         _LOST | {"PSTATE.btype", "x30"},
         _ELSEWHERE,
-        "it is not known for a branch: executed in the slot, it leaves it, and the function returns there (before v5.10)",
+        "it is not known for a branch: executed in the slot, it leaves it, X30 leading behind the slot (before v5.10)",
     ),
     Finding(
         "authenticated-return", _STEPPING, frozenset({"RETAA, RETAB"}),

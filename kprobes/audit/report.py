@@ -166,7 +166,7 @@ def state_text(case: Case) -> str:
         *(["MMU on"] if case.translates else []),
         *(["guarded page"] if case.guarded else []),
         *([] if case.unaligned else ["no unaligned accesses"]),
-        *([f"SCTLR_EL1 |= {case.sctlr:#x}"] if case.sctlr else []),
+        *([f"bits {case.sctlr:#x} of SCTLR_EL1"] if case.sctlr else []),
         *([f"HCR_EL2={case.hcr:#x}"] if "hcr" in case.state else []),
         *(f"{name}={value:#x}" for name, value in case.state.items() if name not in named),
     ]

@@ -72,7 +72,6 @@ class Audit:
         searched: how many definitions are done.
         tried: how many cases were executed.
         accepted: the titles of which the profile accepts an encoding.
-        breaks: what it accepts and does otherwise, in the order found.
         definitions: what is searched.
     """
 
@@ -85,11 +84,10 @@ class Audit:
         self.seed, self.cases = seed, cases
         self.searched = self.tried = 0
         self.accepted: set[str] = set()
-        self.breaks: list[Break] = []
         plain = Bench()
         self._law = Law(profile, plain=plain)
         self._forced = Law(attrs.evolve(profile, decode=STRICT.decode), plain=plain)
-        self._met: set[tuple[str, _Kind]] = set()
+        self._met: dict[tuple[str, _Kind], Break] = {}
         self._engine: dict[Effect, EngineBreak] = {}
         self._refused: dict[tuple[str, Rule, Verdict], _Refused] = {}
 
@@ -99,7 +97,7 @@ class Audit:
         for case in ENGINE_CASES:
             self._try(_title(case), case)
         for definition in self.definitions:
-            for case in self._drawn(definition):
+            for case in self.drawn(definition):
                 self._try(definition.title, case)
             self.searched += 1
             yield self.searched
@@ -121,6 +119,11 @@ class Audit:
         return any(clause.verdict is Verdict.SIMULATE for clause in self.profile.decode.clauses)
 
     @property
+    def breaks(self) -> list[Break]:
+        """What it accepts and does otherwise, in the order found."""
+        return list(self._met.values())
+
+    @property
     def engine(self) -> list[EngineBreak]:
         """What the engine does to any instruction."""
         return [self._engine[effect] for effect in Effect if effect in self._engine]
@@ -134,7 +137,8 @@ class Audit:
             if found.obeys
         ]
 
-    def _drawn(self, definition: Definition) -> Iterator[Case]:
+    def drawn(self, definition: Definition) -> Iterator[Case]:
+        """The cases of a definition: directed ones, then random ones."""
         rng = random.Random(f"{definition.title} {definition.pattern.text} {self.seed}")
         yield from draw_directed(rng, definition)
         yield from (draw_case(rng, definition) for _ in range(self.cases))
@@ -156,37 +160,38 @@ class Audit:
             self._note_effect(effect, case, outcome.effects)
 
     def _note_break(self, title: str, outcome: Outcome) -> None:
-        kind = self._kind(outcome)
-        if kind is None or (title, kind) in self._met:
+        """The first case of its kind is kept, or one in which more than what is hidden differs."""
+        symptom, kind = symptoms_of(outcome.rest)[0], self._kind(outcome)
+        met = self._met.get((title, kind))
+        if met is not None and (met.symptom is not Symptom.SYSTEM or symptom is Symptom.SYSTEM):
             return
-        self._met.add((title, kind))
 
         def is_alike(other: Case) -> bool:
-            return self._law.is_legal(other) and self._kind(self._law.check(other)) == kind
+            if not self._law.is_legal(other):
+                return False
+            checked = self._law.check(other)
+            symptoms = symptoms_of(checked.rest)
+            return bool(symptoms) and symptoms[0].rank <= symptom.rank and self._kind(checked) == kind
 
         case = shrink(outcome.case, is_alike)
         small = self._law.check(case)
-        self.breaks.append(
-            Break(
-                title=title,
-                detail=kind.detail,
-                fields={} if kind.detail else self._deciding(case, is_alike),
-                verdict=small.judgement.verdict,
-                rule=small.judgement.rule,
-                symptom=symptoms_of(small.rest)[0],
-                finding=kind.finding,
-                what=sentence(small.rest),
-                case=case,
-                differs=shown_differences(small.unexplained),
-            )
+        self._met[title, kind] = Break(
+            title=title,
+            detail=kind.detail,
+            fields={} if kind.detail else self._deciding(case, is_alike),
+            verdict=small.judgement.verdict,
+            rule=small.judgement.rule,
+            symptom=symptoms_of(small.rest)[0],
+            finding=kind.finding,
+            what=sentence(small.rest),
+            case=case,
+            differs=shown_differences(small.unexplained),
         )
 
-    def _kind(self, outcome: Outcome) -> _Kind | None:
-        symptoms = symptoms_of(outcome.rest)
-        if not symptoms:
-            return None
-        finding = known(self.profile.name, outcome.case, symptoms[0])
-        return _Kind(detail_of(outcome.case.word), finding, None if finding else symptoms[0])
+    def _kind(self, outcome: Outcome) -> _Kind:
+        symptom = symptoms_of(outcome.rest)[0]
+        finding = known(self.profile.name, outcome.case, symptom)
+        return _Kind(detail_of(outcome.case.word), finding, None if finding else symptom)
 
     def _deciding(self, case: Case, is_alike: Callable[[Case], bool]) -> dict[str, tuple[int, ...]]:
         """The narrow fields whose value decides, with the values that break the law; only what is accepted counts."""

@@ -31,6 +31,11 @@ class Symptom(Enum):
     SYSTEM = "a system register, or the TLB, is another one"
 
     @property
+    def rank(self) -> int:
+        """Its place among them: lower is plainer to see."""
+        return list(Symptom).index(self)
+
+    @property
     def label(self) -> str:
         """What it is called."""
         return self.name.lower().replace("_", "-")

@@ -164,14 +164,14 @@ def _needless_rows(audit: Audit) -> Iterator[tuple[str, ...]]:
     for rule, verdict in dict.fromkeys((item.rule, item.verdict) for item in audit.needless):
         group = [item for item in audit.needless if (item.rule, item.verdict) == (rule, verdict)]
         way = "out of line" if verdict is Verdict.SLOT else "simulated"
-        how = way if verdict is Verdict.SLOT or audit.simulates else f"{way}, which this kernel does with nothing"
+        how = way if verdict is Verdict.SLOT or audit.simulates else f"{way}, but this kernel simulates nothing"
         yield rule.name, rule.source, ", ".join(item.which for item in group), how
 
 
 AUDITS: dict[str, tuple[tuple[str, ...], Callable[[Audit], Iterable[tuple[str, ...]]]]] = {
     "audit": (("finding", "of", "smallest state, such as", "what goes wrong there"), _break_rows),
     "audit of engines": (("effect", "what it is", "smallest state", "what goes wrong there"), _engine_rows),
-    "audit of refusals": (("rule", "of", "refuses", "would do the same"), _needless_rows),
+    "audit of refusals": (("rule", "function", "refuses", "would do the same"), _needless_rows),
 }
 """The header, and the rows of one kernel, of each table; a column with the kernels comes first."""
 
