@@ -251,5 +251,7 @@ def exception_level(seen: Mapping[str, Any]) -> int | None:
 
 def differences(seen: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """By name, what was seen and what was wanted."""
+    if seen == wanted:
+        return {}
     names = sorted(name for name in seen.keys() | wanted.keys() if seen.get(name) != wanted.get(name))
     return {name: (seen.get(name), wanted.get(name)) for name in names}

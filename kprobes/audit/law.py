@@ -151,7 +151,7 @@ class Outcome:
     @cached_property
     def effects(self) -> frozenset[Effect]:
         """The effects that account for the differences; none where there are others, or no differences."""
-        return self.told if self.differences and not self.unexplained else frozenset()
+        return self.told if self.told and self.differences and not self.unexplained else frozenset()
 
 
 class Law:
@@ -182,7 +182,8 @@ class Law:
         wanted = self.plain.run(case)
         told = told_by_kernel(self.bench, self.plain, case, wanted)
         slot = self.bench.slot
-        whole, rest = Comparison(case, slot, seen, wanted), Comparison(case, slot, seen, told.seen)
+        whole = Comparison(case, slot, seen, wanted)
+        rest = Comparison(case, slot, seen, told.seen) if told.effects else whole
         return Outcome(case, self.judge(case.word), whole, rest, told.effects)
 
 
