@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import attrs
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from aarch64.isa.table import assemble, decode
 from aarch64.sampling import IMPLEMENTED
 from kprobes import STRICT, V4_8, V5_10, V7_2, V15
-from kprobes.audit.case import CODE, EL1H, NO_TRAPS, Case, CaseError
+from kprobes.audit.bench import Bench
+from kprobes.audit.case import CODE, EL1H, NO_TRAPS, VECTORS, Case, CaseError
 from kprobes.audit.drawing import detail_of, draw_case
 from kprobes.audit.known import FINDINGS
-from kprobes.audit.law import Law, check
+from kprobes.audit.law import Comparison, Law, check
 from kprobes.audit.report import Needless, state_text
 from kprobes.audit.search import Audit
 from kprobes.audit.shrinking import complexity, shrink, variants
@@ -192,6 +194,18 @@ def test_which_encodings_of_a_definition_break_the_law(kernel, title, which):
 def test_a_difference_in_a_sentence(kernel, text, state, symptoms, told):
     rest = Law(kernel).check(attrs.evolve(Case(assemble(text, CODE)), **state)).rest
     assert (symptoms_of(rest), sentence(rest)) == (symptoms, told)
+
+
+@pytest.mark.parametrize(("text", "pc"), [("add x0, x0, #1", CODE), ("udf #0", VECTORS + 0x400)])
+def test_whatever_differs_is_a_symptom_and_told(text, pc):
+    case = Case(assemble(text))
+    seen = Bench().run(case)
+    for name in seen:
+        other = {"pc": pc, "PSTATE.el": 2}.get(name, 0x1234)
+        compared = Comparison(case, None, seen, {**seen, name: other})
+        assert compared.differences.keys() == {name}
+        assert symptoms_of(compared), name
+        assert re.fullmatch(r"simulated: .+", sentence(compared)), name
 
 
 @pytest.mark.parametrize(
