@@ -1,18 +1,47 @@
-"""A hit as JSON: 64-bit values in hexadecimal strings, words of code as 8 digits, bits as numbers."""
+"""What is shown, as JSON: 64-bit values in hexadecimal strings, words of code as 8 digits, bits as numbers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cli.xol.episode import Episode
+
 if TYPE_CHECKING:
-    from cli.xol.episode import CodeLine, Episode
+    from cli.xol.episode import CodeLine, Refusal
+    from cli.xol.performance import Performance
     from kprobes.story import RegisterValues, StoryMoment
 
 
-def as_json(episode: Episode) -> dict[str, Any]:
+def as_json(performance: Performance) -> dict[str, Any]:
+    """A lesson with its scenes; or a hit by itself."""
+    scenes = [_episode(scene) if isinstance(scene, Episode) else _refusal(scene) for scene in performance.scenes]
+    if not performance.name:
+        (scene,) = scenes
+        return scene
+    return {
+        "lesson": performance.name,
+        "title": performance.title,
+        "introduction": list(performance.introduction),
+        "scenes": scenes,
+        "question": performance.question,
+        "answer": performance.answer,
+    }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        "title": refusal.title,
+        "profile": refusal.profile,
+        "spec": refusal.spec,
+        "refused": refusal.reason,
+    }
+
+
+def _episode(episode: Episode) -> dict[str, Any]:
     """The hit, with all its moments."""
     probe = episode.probe
     return {
+        "title": episode.title,
         "profile": episode.profile,
         "spec": episode.spec,
         "hit": episode.hit,
@@ -25,6 +54,7 @@ def as_json(episode: Episode) -> dict[str, Any]:
         },
         "code": [_code_line(line) for line in episode.code],
         "ended": episode.story.ended,
+        "outcome": episode.outcome,
         "moments": [_moment_as_json(moment) for moment in episode.story.moments],
     }
 

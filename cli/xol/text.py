@@ -1,17 +1,17 @@
-"""A hit as text: a row of bits for each moment, then where it is, then why."""
+"""What is shown, as text: of a hit a row of bits for each moment, then where it is, then why."""
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from cli import console, report
 from cli.console import Span, Style
+from cli.xol.episode import Episode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.xol.episode import Episode
+    from cli.xol.performance import Performance, Scene
     from kprobes.host import Strip
     from kprobes.story import StoryMoment
 
@@ -22,9 +22,9 @@ def heading(episode: Episode) -> str:
     return f"hit {episode.hit} of {episode.event} at {where}: {episode.probe.text}"
 
 
-def lines(episode: Episode) -> Iterator[console.Line]:
-    """The whole page."""
-    yield from _Page(episode).lines()
+def lines(performance: Performance, columns: int | None) -> Iterator[console.Line]:
+    """All of it, in so many columns; None for as many as a line takes."""
+    return _Page(columns).lines(performance)
 
 
 _TITLE_WIDTH = 26
@@ -39,34 +39,59 @@ _INDENT = " " * 8
 
 
 class _Page:
-    """The moments as text: a row of bits each, then where it is, then why."""
+    """A page of some width."""
 
-    def __init__(self, episode: Episode) -> None:
-        self._episode = episode
-        is_terminal = sys.stdout.isatty()
-        self._is_narrow = is_terminal and console.width() < max(map(len, _HEAD))
+    def __init__(self, columns: int | None) -> None:
+        self._columns = columns
+        self._is_narrow = columns is not None and columns < max(map(len, _HEAD))
 
-    def lines(self) -> Iterator[console.Line]:
-        """The whole page."""
-        yield from self._fitted(heading(self._episode), Style.HEADING)
-        yield from self._fitted(f"profile {self._episode.profile}: {self._episode.summary}", Style.TEXT)
+    def lines(self, performance: Performance) -> Iterator[console.Line]:
+        """All of it."""
+        if not performance.name:
+            yield from self._scene(performance.scenes[0])
+            return
+        yield from self._fitted(f"{performance.name}: {performance.title}", Style.HEADING)
+        yield from self._paragraphs(*performance.introduction)
+        for number, scene in enumerate(performance.scenes, start=1):
+            yield ""
+            yield from self._fitted(f"{number}. {scene.title}", Style.HEADING)
+            yield ""
+            yield from self._scene(scene)
+        yield from self._paragraphs(f"Question: {performance.question}", f"Answer: {performance.answer}")
+
+    def _scene(self, scene: Scene) -> Iterator[console.Line]:
+        title = heading(scene) if isinstance(scene, Episode) else f"{scene.spec} is refused"
+        yield from self._fitted(title, Style.HEADING)
+        yield from self._fitted(f"profile {scene.profile}: {scene.summary}", Style.TEXT)
         yield ""
+        if isinstance(scene, Refusal):
+            yield from self._fitted(scene.reason, Style.TEXT)
+            return
+        yield from self._moments(scene)
+        if scene.outcome:
+            yield from self._paragraphs(scene.outcome)
+
+    def _moments(self, episode: Episode) -> Iterator[console.Line]:
         if not self._is_narrow:
             yield from ([Span(line, Style.NOTE)] for line in _HEAD)
         before: Strip | None = None
-        for moment in self._episode.story.moments:
-            yield from self._moment_lines(moment, before)
+        for moment in episode.story.moments:
+            yield from self._moment_lines(episode, moment, before)
             before = moment.strip
 
-    @staticmethod
-    def _fitted(line: str, style: Style) -> Iterator[console.Line]:
-        yield from ([Span(part, style)] for part in report.fitted(line, sys.stdout))
+    def _paragraphs(self, *texts: str) -> Iterator[console.Line]:
+        for text in texts:
+            yield ""
+            yield from self._fitted(text, Style.TEXT)
 
-    def _moment_lines(self, moment: StoryMoment, before: Strip | None) -> Iterator[console.Line]:
+    def _fitted(self, line: str, style: Style, indent: str = "") -> Iterator[console.Line]:
+        yield from ([Span(part, style)] for part in report.wrapped(line, self._columns, indent))
+
+    def _moment_lines(self, episode: Episode, moment: StoryMoment, before: Strip | None) -> Iterator[console.Line]:
         title = f"{'  ' * moment.depth}{moment.title}"
         if self._is_narrow:
             yield [Span(f"{moment.cycle:6}", Style.ADDRESS), "  ", console.heading(title)]
-            yield from report.fitted(_bits_in_words(moment.strip), sys.stdout, _INDENT)
+            yield from self._fitted(_bits_in_words(moment.strip), Style.TEXT, _INDENT)
         else:
             yield [
                 Span(f"{moment.cycle:6}", Style.ADDRESS),
@@ -76,24 +101,24 @@ class _Page:
                 *_row(moment.strip, before),
             ]
         indent = _INDENT + "  " * moment.depth
-        yield from report.fitted(self._facts(moment), sys.stdout, indent)
-        for line in report.fitted(f"{moment.why} [{moment.source}]", sys.stdout, indent):
-            yield [Span(line, Style.NOTE)]
+        yield from self._fitted(facts(episode, moment), Style.TEXT, indent)
+        yield from self._fitted(f"{moment.why} [{moment.source}]", Style.NOTE, indent)
 
-    def _facts(self, moment: StoryMoment) -> str:
-        """Where it is: PC or ELR and ESR, the slot, the instruction."""
-        facts = []
-        if moment.elr is not None:
-            facts.append(f"elr {self._episode.place(moment.elr)}")
-            facts.append(f"esr {moment.esr:#x}: {moment.esr_text}")
-        elif moment.pc is not None:
-            facts.append(f"pc {self._episode.place(moment.pc)}")
-        if moment.slot is not None:
-            words = " ".join(f"{word:08x}" for word in moment.slot_words)
-            facts.append(f"slot {moment.slot:#x}: {words}")
-        if moment.instruction is not None:
-            facts.append(moment.instruction.text)
-        return "; ".join(facts)
+
+def facts(episode: Episode, moment: StoryMoment) -> str:
+    """Where a moment is: PC or ELR and ESR, the slot, the instruction."""
+    known = []
+    if moment.elr is not None:
+        known.append(f"elr {episode.place(moment.elr)}")
+        known.append(f"esr {moment.esr:#x}: {moment.esr_text}")
+    elif moment.pc is not None:
+        known.append(f"pc {episode.place(moment.pc)}")
+    if moment.slot is not None:
+        words = " ".join(f"{word:08x}" for word in moment.slot_words)
+        known.append(f"slot {moment.slot:#x}: {words}")
+    if moment.instruction is not None:
+        known.append(moment.instruction.text)
+    return "; ".join(known)
 
 
 def _row(strip: Strip, before: Strip | None) -> Iterator[str | Span]:

@@ -145,9 +145,9 @@ def test_a_function_that_is_called(xol):
 def test_json(xol, tmp_path):
     status, shown, _ = xol("p:q square", UNMASK, "--json", "hit.json")
     told = json.loads((tmp_path / "hit.json").read_text())
-    assert (0, 15) == (status, len(rows(shown)))
+    assert (0, "", 15) == (status, shown, len(told["moments"]))
     assert {
-        "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
+        "title": "", "outcome": "", "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
         "probe": {
             "address": f"{SQUARE:#x}", "symbol": "square+0x0/0x4", "word": "9b007c00", "text": "mul x0, x0, x0",
             "slot": "0x48001000",
@@ -222,7 +222,9 @@ def test_the_moments_are_those_documented():
         (("p square", "1", "--call", "square", UNMASK, "--hit", "2"),
          "there is no hit 2: 1 hit, then the program ended (the function returned)"),
         (("p square", "--json", "program.s"), "program.s: --json would overwrite the program: give another file"),
-        ((), "Missing argument 'SPEC'. (a64 xol --help)"),
+        ((), "there is no lesson 'program.s': a64 xol --list has them; of a program, give a SPEC, too "),
+        (("p square", "--json", "x", "--text", "x"), "x: --json would overwrite --text: give another file"),
+        (("p square", "--json", "-", "--text", "-"), "standard output can be written to by one option only "),
     ],
 )  # fmt: skip
 def test_wrong_usage(xol, arguments, message):
