@@ -156,6 +156,7 @@ class StoryMoment:
         esr_text: the same in words; empty outside of an exception.
         slot: the address of the slot of the current probe, None without a slot.
         slot_words: what is in it.
+        monitor: the physical address that is marked for exclusive access, None if none is.
         instruction: what has been executed, or is about to be.
         instructions: how many have been executed, where the moment stands for some.
         why: what happens, and why, in a sentence or two.
@@ -177,6 +178,7 @@ class StoryMoment:
     esr_text: str = ""
     slot: int | None = None
     slot_words: tuple[int, ...] = ()
+    monitor: int | None = None
     instruction: Executed | None = None
     instructions: int = 0
     why: str = ""
