@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.lessons.lesson import Lesson
-from cli.lessons.measures import count, first, times
+from cli.lessons.measures import count, times
 from cli.lessons.stage import probed
 from cli.xol.episode import Outcome
 from kprobes.profiles import V7_2, V15
@@ -30,14 +30,14 @@ def _masks_left(story: Story) -> str:
 
 def _outcome(player: Player, story: Story) -> Outcome:
     pre, post = count(story, Moment.PRE_HANDLER), count(story, Moment.POST_HANDLER)
-    rewound = first(story, Moment.REWOUND).elr
     player.finish()
     machine = player.kprobes.machine
-    assert rewound is not None
+    told = [machine.locate(moment.registers.pc) for moment in story.moments if moment.moment is Moment.REWOUND]
     text = (
-        f"The handler of the fault is told that {machine.locate(rewound)} has faulted. The store is done: "
-        f"{machine.cpu.x(19)} is read back. For this one store the pre-handler ran {times(pre)}, the post-handler "
-        f"{times(post)}. Masks left set behind the probe: {_masks_left(story)}."
+        f"The handler of the fault is told that {told[0]} has faulted. " if told else "This is the second attempt. "
+    ) + (
+        f"The store is done: {machine.cpu.x(19)} is read back. For it the pre-handler ran {times(pre)}, the "
+        f"post-handler {times(post)}. Masks left set behind the probe: {_masks_left(story)}."
     )
     facts: dict[str, Fact] = {
         "BRKs taken": count(story, Moment.BRK_TAKEN),

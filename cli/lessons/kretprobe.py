@@ -26,11 +26,11 @@ def _outcome(player: Player, story: Story) -> Outcome:
     trampoline = sum(moment.instructions for moment in story.moments if moment.moment is Between.IN_TRAMPOLINE)
     end, machine, probe = player.finish(), player.kprobes.machine, player.probe
     assert isinstance(probe, Kretprobe)
-    assert within in player.kprobes.trampoline
+    ran_with = "the trampoline" if within != before else "as no instance was free"
     text = (
-        f"The caller left {machine.locate(before)} in X30; the function ran with {within:#x}, the trampoline, and "
-        f"{machine.cpu.x(19)} was returned to the caller all the same. Of {end.hits} calls {probe.nmissed} found no "
-        f"instance, as {probe.maxactive} were in use: its return was missed."
+        f"The caller left {machine.locate(before)} in X30; the function ran with {within:#x}, {ran_with}. The result "
+        f"is {machine.cpu.x(19)} all the same. Calls: {end.hits}; with {probe.maxactive} instances, returns missed: "
+        f"{probe.nmissed}."
     )
     facts = {"calls": end.hits, "returns missed": probe.nmissed, "instructions of the trampoline": trampoline}
     return Outcome(text, facts)

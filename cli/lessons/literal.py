@@ -51,8 +51,7 @@ LITERAL = Lesson(
             "LDR with a label loads from its own address plus an offset. Like ADR and ADRP it depends on where it is, "
             "though it is no branch. v15 refuses it, v4.8 simulates it with the PC of the probe."
         ),
-        "In the last act, on a kernel that never was, a copy is executed. Look at X0, and for what goes wrong: "
-        "nothing.",
+        "In the last act, on a kernel that never was, a copy is executed. Look at X0, and for what goes wrong.",
     ),
     stages=(
         lambda: probed("literal", "p answer", V15, "v15 refuses it"),

@@ -29,7 +29,7 @@ def _outcome(_player: Player, story: Story) -> Outcome:
     facts = {
         "cycles": cycles(story),
         "exceptions": exceptions(story),
-        "steps of the kernel": kernel,
+        "moments in the kernel": kernel,
         "changes of MDSCR_EL1": writes,
         "D in the slot": slot.strip.d,
         "words in the slot": len(slot.slot_words),
