@@ -35,7 +35,6 @@ _HEAD = (
 )
 _BITS = (("d", 1), ("i", 2), ("ss", 3), ("r_d", 4), ("r_i", 2), ("r_ss", 3), ("mdscr_ss", 5), ("kde", 4), ("mde", 4))
 """The bits of a row, and how wide each is."""
-_GROUPS = {"PSTATE": ("d", "i", "ss"), "saved": ("r_d", "r_i", "r_ss"), "MDSCR_EL1": ("mdscr_ss", "kde", "mde")}
 _INDENT = " " * 8
 
 
@@ -109,10 +108,10 @@ class _Page:
         yield from ([Span(part, style)] for part in report.wrapped(line, self._columns, indent))
 
     def _moment_lines(self, episode: Episode, moment: StoryMoment, before: Strip | None) -> Iterator[console.Line]:
-        title = f"{'  ' * moment.depth}{moment.title}"
+        title = moment.indented
         if self._is_narrow:
             yield [Span(f"{moment.cycle:6}", Style.ADDRESS), "  ", console.heading(title)]
-            yield from self._fitted(_bits_in_words(moment.strip), Style.TEXT, _INDENT)
+            yield from self._fitted(str(moment.strip), Style.TEXT, _INDENT)
         else:
             yield [
                 Span(f"{moment.cycle:6}", Style.ADDRESS),
@@ -156,15 +155,3 @@ def _row(strip: Strip, before: Strip | None) -> Iterator[str | Span]:
         changed = before is not None and value is not None and value != getattr(before, name)
         yield " " * (size - 1)
         yield Span(text, Style.BAD) if changed else text
-
-
-def _bits_in_words(strip: Strip) -> str:
-    groups = []
-    for group, names in _GROUPS.items():
-        values = {name: getattr(strip, name) for name in names}
-        if None not in values.values():
-            bits = " ".join(
-                f"{name.removeprefix('r_').removeprefix('mdscr_').upper()}={values[name]}" for name in names
-            )
-            groups.append(f"{group} {bits}")
-    return "; ".join(groups)
