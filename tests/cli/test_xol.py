@@ -13,6 +13,7 @@ from kprobes.behaviour import Execution
 from kprobes.reports import Moment
 from kprobes.story import Between
 from tests.cli.terminal import at_a_terminal, plain
+from tests.documentation import documented
 
 ROOT = Path(__file__).parents[2]
 A64 = [sys.executable, "-m", "cli"]
@@ -181,12 +182,6 @@ def test_json(xol, tmp_path):
 def test_json_on_stdout_is_instead_of_text(xol):
     status, shown, errors = xol("p leave", "--profile", "v7.2", "--json", "-")
     assert (0, 6, "") == (status, len(json.loads(shown)["moments"]), errors)
-
-
-def documented(subject):
-    """The fields that the README tells of something."""
-    (row,) = re.findall(rf"^\| {subject} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    return set(re.findall(r"`([a-z_]+)`", re.sub(r"\(`[^)]*\)", "", row)))
 
 
 def test_the_fields_are_those_documented(a64_command):
