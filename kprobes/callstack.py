@@ -73,8 +73,12 @@ class CallStack:
         self._push(pc, None, 0, cycle)
 
     def call(self, pc: int, back: int, sp: int, cycle: int) -> None:
-        """A call has led to `pc`, which is to return to `back`, with the stack pointer as it is now, `sp`."""
-        self._push(pc, back, sp, cycle)
+        """A call has led to `pc`, which is to return to `back`, with the stack pointer as it is now, `sp`.
+
+        One that returns to where it leads is none, but how code learns its own address; unless a function begins there.
+        """
+        if pc != back or self._is_start(pc):
+            self._push(pc, back, sp, cycle)
 
     def leave(self, pc: int, sp: int, cycle: int) -> None:
         """An indirect branch has led to `pc`: a return from the innermost call, or from several at once, or a jump."""
@@ -100,6 +104,10 @@ class CallStack:
             self._pop(cycle)
 
     # ---
+
+    def _is_start(self, pc: int) -> bool:
+        function = self._function_at(pc)
+        return function is not None and function.start == pc
 
     def _returning(self, pc: int, sp: int) -> int | None:
         """How many calls are left after a return to `pc`; None if no call under way is to return there.

@@ -126,13 +126,11 @@ class TimelineRecorder:
         self._timeline.close(self._cpu.cycles, "the end of the run")
 
     def _look_at_the_end(self) -> None:
-        """Where the last instruction, or exception, has led to: nothing is executed there any more."""
+        """The last exception may have been returned from, though nothing was executed after it."""
         top = self._open[-1] if self._open else None
-        is_unsettled = top is not None and not top.is_guests
-        if top is not None and is_unsettled and (top.is_entered or self._cpu.pc == top.taken.handler):
+        if top is None or top.is_guests or top.is_entered or self._cpu.pc == top.taken.handler:
             return
-        if self._next == _ANYWHERE and self._timeline.cut is None:
-            self._land(self._cpu.pc, self._cpu.cycles, self._cpu.sp)
+        self._end_handled(top, self._cpu.pc, self._cpu.cycles)
 
     def find(self, finding: Finding) -> None:
         """Tell of a trouble that a probe had, as a watcher of `Diagnosis`."""
@@ -164,7 +162,8 @@ class TimelineRecorder:
         """Control has got to `pc`, of which it is not known how; `following` is an exception that is taken there."""
         turn = self._turns.get(self._word)
         self._word = _NO_WORD
-        if self._timeline.depth(Track.SLOTS) and pc not in self._kprobes.slots:
+        is_slot = pc >= self._runtime.start and pc in self._kprobes.slots
+        if self._timeline.depth(Track.SLOTS) and not is_slot:
             self._timeline.end(Track.SLOTS, cycle, {"ended by": "a branch", "to": self._machine.locate(pc)})
         top = self._open[-1] if self._open else None
         if top is None or top.is_guests:
@@ -174,7 +173,7 @@ class TimelineRecorder:
         else:
             self._settle(top, pc, cycle, sp, following)
         self._abandon(cycle)
-        if pc in self._kprobes.slots:
+        if is_slot:
             self._enter_slot(pc, cycle)
         if following is None:
             self._sample(cycle, self._cpu.pstate)
@@ -235,9 +234,7 @@ class TimelineRecorder:
             top.is_guests = True
             self._stack.enter(pc, cycle)
             return
-        self._end_service(top, cycle)
-        self._timeline.end_to(top.handlers, Track.HANDLERS, cycle)
-        self._close(self._open.pop(), cycle, {"ended by": "kprobes", "to": self._machine.locate(pc)})
+        self._end_handled(top, pc, cycle)
         if top.simulated is not None:
             word = top.simulated.execution.instruction.word
             turn = turn_of(word)
@@ -253,6 +250,11 @@ class TimelineRecorder:
         if pc != taken.handler:
             return False
         return following is not None or self._cpu.elr[taken.target_el] != pc
+
+    def _end_handled(self, top: _Open, pc: int, cycle: int) -> None:
+        self._end_service(top, cycle)
+        self._timeline.end_to(top.handlers, Track.HANDLERS, cycle)
+        self._close(self._open.pop(), cycle, {"ended by": "kprobes", "to": self._machine.locate(pc)})
 
     def _end_service(self, top: _Open, cycle: int) -> None:
         if not top.service:
