@@ -94,7 +94,7 @@ class Recording:
         """Begin; `name_of` gives what a probe is called."""
         self._machine = kprobes.machine
         self._writer = PerfettoWriter(write, program)
-        self._timeline = Timeline(self._writer)
+        self._timeline = Timeline(self._writer, MOST_EVENTS)
         self.recorder = TimelineRecorder(kprobes, self._timeline, name_of)
         self._profile = kprobes.profile.name
         self.recorder.start()
@@ -120,8 +120,8 @@ class Recording:
         if self._timeline.cut is None:
             return ""
         return (
-            f"--perfetto: the timeline ends at cycle {self._timeline.cut}, having {MOST_EVENTS:,} events: "
-            "for what comes later, run less before it (--call)"
+            f"--perfetto: the timeline ends at cycle {self._timeline.cut}: it has {MOST_EVENTS:,} events, and no room "
+            "for more; for what comes later, have less run before it (--call)"
         )
 
 

@@ -17,16 +17,18 @@ import attrs
 from aarch64.exceptions import ExceptionClass, Vector
 from aarch64.pstate import PState
 from aarch64.registers import LINK_REGISTER
-from aarch64.syndrome import class_name, describe_taken
+from aarch64.syndrome import describe_taken
 from kprobes.arch.code import instruction_of
+from kprobes.arch.timeline_facts import facts_of, facts_of_slot
 from kprobes.arch.turns import Turn, turn_of
 from kprobes.callstack import CallStack, Function
 from kprobes.engine import WORD
 from kprobes.hit_tracks import HitTracks
 from kprobes.monitors import MDSCR_KDE, MDSCR_MDE, MDSCR_SS
-from kprobes.reports import Moment, MomentReport
+from kprobes.reports import Moment, MomentReport, TransitionReport
 from kprobes.slots import PAGE_SIZE
 from kprobes.timeline import Track
+from kprobes.transitions import Action, Transition
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,6 +63,8 @@ class _Open:
         service: what of kprobes it is to call, if it comes from code that kprobes has put beside the program.
         instances: the calls with a kretprobe that were under way.
         simulated: the probe whose instruction hooks have simulated.
+        behind: the address behind the instruction of a slot, which control goes on at.
+        resumed: the address probed by a jprobe whose handler has come to its end.
         is_guests: whether the guest handles it.
         is_entered: whether its handler calls functions of the guest.
     """
@@ -72,6 +76,8 @@ class _Open:
     service: str
     instances: tuple[Instance, ...]
     simulated: Kprobe | None = None
+    behind: int | None = None
+    resumed: int | None = None
     is_guests: bool = False
     is_entered: bool = False
 
@@ -235,15 +241,19 @@ class TimelineRecorder:
             self._stack.enter(pc, cycle)
             return
         self._end_handled(top, pc, cycle)
+        if top.resumed is not None:
+            self._stack.move(top.resumed, cycle)
         if top.simulated is not None:
-            word = top.simulated.execution.instruction.word
-            turn = turn_of(word)
-            if turn is not Turn.CONDITIONAL:
-                self._follow(turn, pc, cycle, sp)
+            self._follow_simulated(top.simulated, pc, cycle, sp)
         elif top.service and pc not in self._runtime:
             self._stack.leave(pc, sp, cycle)
-        else:
+        elif pc != top.behind:
             self._stack.move(pc, cycle)
+
+    def _follow_simulated(self, probe: Kprobe, pc: int, cycle: int, sp: int) -> None:
+        turn = turn_of(probe.execution.instruction.word)
+        if turn in (Turn.JUMP, Turn.CALL):
+            self._follow(turn, pc, cycle, sp)
 
     def _is_the_guests(self, taken: Taken, pc: int, following: Taken | None) -> bool:
         """Whether the guest's vector comes next. A hook may return to that, too: then ELR_ELx says so."""
@@ -280,7 +290,7 @@ class TimelineRecorder:
         self._sample(taken.cycle, PState.from_spsr(taken.spsr))
         if len(self._open) >= MOST_NESTED:
             self._forget_exceptions(taken.cycle)
-        self._timeline.begin(Track.EXCEPTIONS, taken.cycle, describe_taken(taken), self._facts(taken))
+        self._timeline.begin(Track.EXCEPTIONS, taken.cycle, describe_taken(taken), facts_of(taken, self._machine))
         service = self._service(taken)
         self._open.append(
             _Open(
@@ -319,21 +329,6 @@ class TimelineRecorder:
             return "return handlers"
         return "jprobe" if taken.elr == self._runtime.start else ""
 
-    def _facts(self, taken: Taken) -> dict[str, str]:
-        facts = {
-            "class": class_name(taken),
-            "from": f"EL{taken.source_el}",
-            "taken to": f"EL{taken.target_el}",
-            "at": self._machine.locate(taken.elr),
-            "ELR": f"{taken.elr:#x}",
-            "SPSR": f"{taken.spsr:#x}",
-        }
-        if taken.vector in (Vector.SYNCHRONOUS, Vector.SERROR):
-            facts["ESR"] = f"{taken.esr:#x}"
-        if taken.far is not None:
-            facts["FAR"] = f"{taken.far:#x}"
-        return facts
-
     # --- slots
 
     def _enter_slot(self, pc: int, cycle: int) -> None:
@@ -344,14 +339,8 @@ class TimelineRecorder:
             text = instruction_of(self._host.read_word(pc) or 0).text(pc)
             self._timeline.begin(Track.SLOTS, cycle, text, {"probe": "none", "slot": f"{pc:#x}"})
             return
-        instruction = current.execution.instruction
-        args = {
-            "probe": self._name_of(current),
-            "at": self._machine.locate(current.at),
-            "slot": f"{pc:#x}",
-            "word": f"{instruction.word:08x}",
-        }
-        self._timeline.begin(Track.SLOTS, cycle, instruction.text(current.at), args)
+        args = {"probe": self._name_of(current), **facts_of_slot(current, self._machine)}
+        self._timeline.begin(Track.SLOTS, cycle, current.execution.instruction.text(current.at), args)
 
     def _leave_slot(self, taken: Taken) -> None:
         if self._timeline.depth(Track.SLOTS):
@@ -361,9 +350,19 @@ class TimelineRecorder:
     # --- the rest
 
     def _hear(self, report: Report) -> None:
-        if isinstance(report, MomentReport) and report.moment is Moment.SIMULATED and self._open:
-            self._open[-1].simulated = report.probe
+        if self._open:
+            self._note(report, self._open[-1])
         self._hits(report)
+
+    def _note(self, report: Report, handled: _Open) -> None:
+        """Where the exception that is being handled leads to."""
+        match report:
+            case MomentReport(moment=Moment.SIMULATED, probe=probe):
+                handled.simulated = probe
+            case MomentReport(moment=Moment.PC_RESTORED, regs=regs):
+                handled.behind = regs.pc
+            case TransitionReport(transition=Transition(action=Action.EXECUTE_CURRENT), probe=probe) if probe:
+                handled.resumed = probe.at
 
     def _sample(self, cycle: int, state: PState) -> None:
         """The bits that decide whether a step is taken, as they are between two instructions."""
