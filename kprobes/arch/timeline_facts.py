@@ -1,4 +1,4 @@
-"""What a timeline says of exceptions and slots: addresses and registers in hexadecimal, with symbols where there are any."""
+"""What a timeline says of exceptions and slots: addresses and registers in hexadecimal, symbols where there are any."""
 
 from __future__ import annotations
 
