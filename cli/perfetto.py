@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from kprobes.tracing import Hit
 
 _PROCESS = 1
-_THREADS = {track: number for number, track in enumerate(Track, 1)}
+_THREADS = {track: number for number, track in enumerate(Track, _PROCESS + 1)}
+"""Not that of the process, which viewers take for its main thread."""
 _TIME = "1 cycle of the machine is shown as 1 us"
 _PHASES = {
     Phase.BEGIN: '"ph":"B"',
@@ -82,7 +83,8 @@ def _mark(mark: Mark) -> str:
 
 def _sample(sample: Sample) -> str:
     values = ",".join(f"{quote(name)}:{value}" for name, value in sample.values.items())
-    return f'{{"name":{quote(sample.name)},"ph":"C","ts":{sample.cycle},"pid":{_PROCESS},"args":{{{values}}}}}'
+    place = f'"ts":{sample.cycle},"pid":{_PROCESS}'
+    return f'{{"name":{quote(sample.name)},"cat":"bits","ph":"C",{place},"args":{{{values}}}}}'
 
 
 class Recording:

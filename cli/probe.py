@@ -121,6 +121,12 @@ def probe(
     its slot because no step was taken, or one that the kernel at EL1 does not see. What the kernel prints, and why a
     probe does not work, is on stderr.
 
+    --perfetto writes Chrome's trace events: one cycle is shown as one microsecond. There are tracks for the functions
+    the guest is in (as its calls and returns tell, 500 deep), for exceptions until they are returned from, for
+    handlers, slots, hits and misses, and counters for the bits that decide whether a step is taken. What takes no
+    cycle, as a handler that is not in the guest, is an instant. The file has 1,000,000 events at most: stderr tells at
+    which cycle it ends, and the run goes on. The run is the same to the cycle, and takes 2 to 12 times as long.
+
     \b
     --verdict  tells of each instruction what would become of a probe on it: reject (it cannot be probed), slot (a copy
                is executed out of line) or simulate (the handler does what it does). With --words, of words by

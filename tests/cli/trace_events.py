@@ -68,6 +68,7 @@ def _threads(described):
     orders = {event["tid"]: event["args"]["sort_index"] for event in described if event["name"] == "thread_sort_index"}
     (process,) = [event["args"]["name"] for event in described if event["name"] == "process_name"]
     assert process
+    assert 1 not in named, "viewers take a thread with the number of its process for the main thread"
     assert [named[thread] for thread in sorted(named, key=orders.__getitem__)] == TITLES
     return named
 
