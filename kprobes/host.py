@@ -95,6 +95,10 @@ class Host(Protocol):
     def cycle(self) -> int:
         """The cycle counter."""
 
+    @property
+    def nesting(self) -> int:
+        """How many exceptions of the kernel are being handled, one within another."""
+
     def strip(self, frame: Frame | None) -> Strip:
         """The bits of a step as they are now."""
 
