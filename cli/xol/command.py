@@ -43,11 +43,13 @@ class _Options:
     listed: bool
     text: str | None
     json: str | None
+    svg: str | None
+    html: str | None
 
     @property
     def exports(self) -> dict[str, str | None]:
         """The options that name a file to be written."""
-        return {"--text": self.text, "--json": self.json}
+        return {"--text": self.text, "--json": self.json, "--svg": self.svg, "--html": self.html}
 
 
 @click.command(
@@ -55,6 +57,7 @@ class _Options:
     no_args_is_help=True,
     epilog=console.examples(
         "a64 xol normal                            a lesson",
+        "a64 xol normal --html normal.html         a page to be handed out",
         "a64 xol --unmask-debug sort.elf 'p quicksort'",
         "a64 xol --profile v7.2 sort.elf 'p quicksort+0x60' --hit 3",
         "a64 xol --profile v5.10 sort.elf 'r quicksort' --json -",
@@ -71,6 +74,8 @@ class _Options:
 @click.option("--list", "listed", is_flag=True, help="Print which lessons there are.")
 @click.option("--text", metavar="FILE", help="Write all moments as text; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write all moments as JSON; - is stdout.")
+@click.option("--svg", metavar="FILE", help="Draw a sequence diagram with the bits of each moment; - is stdout.")
+@click.option("--html", metavar="FILE", help="Write a page to go through the moments in a browser; - is stdout.")
 @click.pass_context
 def xol(
     ctx: click.Context,
@@ -216,7 +221,7 @@ def _say_there_was_none(machine: Machine, host: HostConsole, end: End, options: 
 
 
 def _show(host: HostConsole, performance: Performance, options: _Options) -> None:
-    from cli.xol import data, text  # noqa: PLC0415  (a wrong command line does without)
+    from cli.xol import data, page, svg, text  # noqa: PLC0415  (a wrong command line does without)
 
     if not any(options.exports.values()):
         columns = console.width() if sys.stdout.isatty() else None
@@ -224,6 +229,8 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     renderers: dict[str, Callable[[], str]] = {
         "--text": lambda: console.plain(text.lines(performance, None)),
         "--json": lambda: console.json_lines(data.as_json(performance)),
+        "--svg": lambda: svg.as_svg(performance),
+        "--html": lambda: page.as_html(performance),
     }
     for name, file in options.exports.items():
         with output(file, host) as write:
