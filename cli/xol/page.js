@@ -187,7 +187,10 @@ document.addEventListener("click", (event) => {
   show(stopOfFragment(link.getAttribute("href")));
 });
 
-window.addEventListener("hashchange", () => show(stopOfFragment(location.hash)));
+window.addEventListener("hashchange", () => {
+  const stop = stopOfFragment(location.hash);
+  show(stop < 0 ? current : stop);
+});
 
 document.documentElement.classList.add("js");
 at("controls").hidden = false;

@@ -165,15 +165,14 @@ def _scene(number: int, scene: Scene, *, is_titled: bool) -> Element:
 
 
 def _drawings(number: int, scene: Episode) -> Element:
-    """The picture; for a phone, its two halves one below the other."""
+    """The picture; for a phone, its two halves one below the other. The style shows what there is room for."""
     moments = scene.story.moments
     figure = element("figure", class_="drawings")
     spoken = svg.described(scene)
-    strip = sequence.strip(moments)
     for kind, drawing in (
         ("wide", sequence.beside(moments)),
-        ("narrow", sequence.diagram(moments, NARROW)),
-        ("narrow", strip),
+        ("narrow sequence", sequence.diagram(moments, NARROW)),
+        ("narrow strip", sequence.strip(moments)),
     ):
         figure.append(_linked(number, drawing, spoken, kind))
     meanings = add(figure, "figcaption")

@@ -47,7 +47,7 @@ class Layout:
     slant: int
 
 
-WIDE = Layout(pitch=80, head=46, slant=0)
+WIDE = Layout(pitch=72, head=46, slant=0)
 NARROW = Layout(pitch=30, head=66, slant=-45)
 """For a phone."""
 

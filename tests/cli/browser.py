@@ -15,6 +15,8 @@ _FLAGS = (
     "--no-first-run", "--no-default-browser-check", "--force-color-profile=srgb", "--disable-dev-shm-usage",
     "about:blank",
 )  # fmt: skip
+DESKTOP, PHONE = (1280, 800), (360, 740)
+"""Sizes of windows."""
 _PATIENCE = 30
 """Seconds within which the browser has to answer."""
 _LOWEST = 10
@@ -90,7 +92,7 @@ class Browser:
         """A new tab."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-        return Tab(self, target, session)
+        return Tab(self, session)
 
 
 _CODES = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Escape": 27, " ": 32, "Enter": 13, "Tab": 9}
@@ -99,8 +101,8 @@ _CODES = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Escape": 27
 class Tab:
     """A page in the browser."""
 
-    def __init__(self, browser, target, session):
-        self._browser, self._target, self._session = browser, target, session
+    def __init__(self, browser, session):
+        self._browser, self._session = browser, session
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
@@ -109,16 +111,16 @@ class Tab:
         return self._browser.call(method, self._session, **parameters)
 
     def open(self, address):
-        """Load a page, to its end; only go to another place in it, if it is this one."""
-        self._browser.events.clear()
-        if "loaderId" not in self.call("Page.navigate", url=address):
-            return
-        while not any(event.get("method") == "Page.loadEventFired" for event in self._browser.events):
-            self._browser.events.append(self._browser.read())
+        """Load a page anew, to its end."""
+        for each in ("about:blank", address):
+            self._browser.events.clear()
+            self.call("Page.navigate", url=each)
+            while not self.happened("Page.loadEventFired"):
+                self._browser.events.append(self._browser.read())
 
-    def close(self):
-        """No more of it."""
-        self._browser.call("Target.closeTarget", targetId=self._target)
+    def go(self, fragment):
+        """To another place in the page."""
+        self.run(f"new Promise((done) => {{ location.hash = {json.dumps(fragment)}; setTimeout(done); }})")
 
     def happened(self, *methods):
         """The events of these kinds since the page was opened."""
@@ -165,9 +167,14 @@ class Tab:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile
         )  # fmt: skip
 
-    def media(self, scheme):
-        """Whether light or dark is preferred."""
-        self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+    def media(self, scheme, kind=""):
+        """Whether light or dark is preferred, and whether it is screen or print."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.call("Emulation.setEmulatedMedia", media=kind, features=features)
+
+    def scripts(self, *, run):
+        """Whether the scripts of pages run."""
+        self.call("Emulation.setScriptExecutionDisabled", value=not run)
 
     def screenshot(self, scale=1, size=None):
         """What the window shows, as PNG."""
