@@ -99,7 +99,9 @@ def xol(
     Of a return probe, the hit is told and then the return: the trampoline, up to where the caller goes on. A hit whose
     instruction faults is told to where the program has tried again.
 
-    Without an option that names a FILE, all moments are printed as text.
+    Without an option that names a FILE, all moments are printed as text. The page of --html needs nothing but a
+    browser: keys, clicks and buttons go through the moments, ? there tells which; it can be printed, and #s1m7 behind
+    its address leads to moment 7 of scene 1. The picture of --svg is its diagram.
 
     \b
     Exit status:
@@ -221,7 +223,7 @@ def _say_there_was_none(machine: Machine, host: HostConsole, end: End, options: 
 
 
 def _show(host: HostConsole, performance: Performance, options: _Options) -> None:
-    from cli.xol import data, page, svg, text  # noqa: PLC0415  (a wrong command line does without)
+    from cli.xol import data, text  # noqa: PLC0415  (a wrong command line does without)
 
     if not any(options.exports.values()):
         columns = console.width() if sys.stdout.isatty() else None
@@ -229,8 +231,8 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     renderers: dict[str, Callable[[], str]] = {
         "--text": lambda: console.plain(text.lines(performance, None)),
         "--json": lambda: console.json_lines(data.as_json(performance)),
-        "--svg": lambda: svg.as_svg(performance),
-        "--html": lambda: page.as_html(performance),
+        "--svg": lambda: _picture(performance),
+        "--html": lambda: _page(performance),
     }
     for name, file in options.exports.items():
         with output(file, host) as write:
@@ -239,3 +241,15 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     host.flush()
     if host.failure is not None:
         raise host.failure
+
+
+def _picture(performance: Performance) -> str:
+    from cli.xol.svg import as_svg  # noqa: PLC0415  (only who asks for it pays for it)
+
+    return as_svg(performance)
+
+
+def _page(performance: Performance) -> str:
+    from cli.xol.page import as_html  # noqa: PLC0415  (likewise)
+
+    return as_html(performance)
