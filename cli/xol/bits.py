@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from kprobes.host import STRIP
+
 if TYPE_CHECKING:
     from kprobes.host import Strip
 
@@ -23,13 +25,8 @@ class Bit:
         return value
 
 
-GROUPS = {
-    "PSTATE": (Bit("D", "d"), Bit("I", "i"), Bit("SS", "ss")),
-    "saved": (Bit("D", "r_d"), Bit("I", "r_i"), Bit("SS", "r_ss")),
-    "MDSCR_EL1": (Bit("SS", "mdscr_ss"), Bit("KDE", "kde"), Bit("MDE", "mde")),
-}
+GROUPS = {group: tuple(Bit(label, field) for field, label in bits.items()) for group, bits in STRIP.items()}
 """By the register they are in; saved is SPSR_EL1."""
-
 BITS = tuple(bit for bits in GROUPS.values() for bit in bits)
 """All of them, from left to right."""
 

@@ -56,7 +56,8 @@ class _Options:
     short_help="See one hit of a probe, moment by moment; lessons on how it works.",
     no_args_is_help=True,
     epilog=console.examples(
-        "a64 xol normal                            a lesson",
+        "a64 xol --list                            what lessons there are",
+        "a64 xol recursive                         one of them",
         "a64 xol normal --html normal.html         a page to be handed out",
         "a64 xol --unmask-debug sort.elf 'p quicksort'",
         "a64 xol --profile v7.2 sort.elf 'p quicksort+0x60' --hit 3",
@@ -87,7 +88,7 @@ def xol(
     """See how the instruction of a probe is executed out of line: a lesson, or one hit in a program of yours.
 
     \b
-    a64 xol LESSON         one of the lessons of --list, which ends with a question
+    a64 xol LESSON         one of the lessons of --list: a program, hits of it, what came of them, and a question
     a64 xol PROGRAM SPEC   runs PROGRAM as a64 run does, with a kprobe as SPEC says (a64 probe --help)
 
     From before the BRK to behind the instruction, each moment has: the cycle; D, I and SS of PSTATE as it is, and as

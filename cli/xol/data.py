@@ -22,6 +22,7 @@ def as_json(performance: Performance) -> dict[str, Any]:
         "lesson": performance.name,
         "title": performance.title,
         "introduction": list(performance.introduction),
+        "source": performance.source,
         "scenes": scenes,
         "question": performance.question,
         "answer": performance.answer,
@@ -60,6 +61,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
         "code": [_code_line(line) for line in episode.code],
         "ended": episode.story.ended,
         "outcome": episode.outcome,
+        "facts": dict(episode.facts),
         "moments": [_moment_as_json(moment) for moment in episode.story.moments],
     }
 
@@ -95,6 +97,7 @@ def _moment_as_json(moment: StoryMoment) -> dict[str, Any]:
         "esr": _hex(moment.esr),
         "syndrome": moment.esr_text,
         "slot": _hex(moment.slot),
+        "monitor": _hex(moment.monitor),
         "slot_words": [f"{word:08x}" for word in moment.slot_words],
         "instruction": None
         if executed is None

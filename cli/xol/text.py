@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from cli import console, report
 from cli.console import Span, Style
-from cli.xol.bits import BITS, GROUPS, changes
+from cli.xol.bits import BITS, changes
 from cli.xol.episode import Episode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cli.xol.performance import Performance, Scene
+    from cli.xol.episode import Fact
+    from cli.xol.performance import Comparison, Performance, Scene
     from kprobes.host import Strip
     from kprobes.story import StoryMoment
 
@@ -57,11 +58,17 @@ class _Page:
             return
         yield from self._fitted(f"{performance.name}: {performance.title}", Style.HEADING)
         yield from self._paragraphs(*performance.introduction)
+        yield ""
+        for line in performance.source.splitlines():
+            yield from self._fitted(line, Style.TEXT)
         for number, scene in enumerate(performance.scenes, start=1):
             yield ""
             yield from self._fitted(f"{number}. {scene.title}", Style.HEADING)
             yield ""
             yield from self._scene(scene)
+        if performance.comparison is not None:
+            yield ""
+            yield from self._comparison(performance.comparison)
         yield from self._paragraphs(f"Question: {performance.question}", f"Answer: {performance.answer}")
 
     def _scene(self, scene: Scene) -> Iterator[console.Line]:
@@ -75,6 +82,20 @@ class _Page:
         yield from self._moments(scene)
         if scene.outcome:
             yield from self._paragraphs(scene.outcome)
+
+    def _comparison(self, comparison: Comparison) -> Iterator[console.Line]:
+        """A table; where that is too wide, the facts one below the other."""
+        table = [("", *comparison.columns)]
+        table += [(name, *map(shown, values)) for name, values in comparison.rows]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        if self._columns is not None and sum(widths) + 2 * (len(widths) - 1) > self._columns:
+            for name, *values in table[1:]:
+                told = "; ".join(f"{column}: {value}" for column, value in zip(comparison.columns, values, strict=True))
+                yield from self._fitted(f"{name}: {told}", Style.TEXT)
+            return
+        for number, (name, *values) in enumerate(table):
+            cells = "  ".join(value.rjust(width) for value, width in zip(values, widths[1:], strict=True))
+            yield [Span(f"{name:{widths[0]}}  {cells}", Style.TEXT if number else Style.HEADING)]
 
     def _moments(self, episode: Episode) -> Iterator[console.Line]:
         if not self._is_narrow:
@@ -93,10 +114,10 @@ class _Page:
         yield from ([Span(part, style)] for part in report.wrapped(line, self._columns, indent))
 
     def _moment_lines(self, episode: Episode, moment: StoryMoment, before: Strip | None) -> Iterator[console.Line]:
-        title = f"{'  ' * moment.depth}{moment.title}"
+        title = moment.indented
         if self._is_narrow:
             yield [Span(f"{moment.cycle:6}", Style.ADDRESS), "  ", console.heading(title)]
-            yield from self._fitted(_bits_in_words(moment.strip), Style.TEXT, _INDENT)
+            yield from self._fitted(str(moment.strip), Style.TEXT, _INDENT)
         else:
             yield [
                 Span(f"{moment.cycle:6}", Style.ADDRESS),
@@ -121,9 +142,16 @@ def facts(episode: Episode, moment: StoryMoment) -> str:
     if moment.slot is not None:
         words = " ".join(f"{word:08x}" for word in moment.slot_words)
         known.append(f"slot {moment.slot:#x}: {words}")
+    if moment.monitor is not None:
+        known.append(f"exclusive monitor {moment.monitor:#x}")
     if moment.instruction is not None:
         known.append(moment.instruction.text)
     return "; ".join(known)
+
+
+def shown(fact: Fact) -> str:
+    """A fact, as people write it."""
+    return f"{fact:,}" if isinstance(fact, int) else fact
 
 
 def _row(strip: Strip, before: Strip | None) -> Iterator[str | Span]:
@@ -134,11 +162,3 @@ def _row(strip: Strip, before: Strip | None) -> Iterator[str | Span]:
         text = "-" if value is None else str(value)
         yield " " * (size - 1)
         yield Span(text, Style.BAD) if bit in changed else text
-
-
-def _bits_in_words(strip: Strip) -> str:
-    groups = []
-    for group, bits in GROUPS.items():
-        if None not in (bit.of(strip) for bit in bits):
-            groups.append(" ".join([group, *(f"{bit.label}={bit.of(strip)}" for bit in bits)]))
-    return "; ".join(groups)

@@ -147,7 +147,7 @@ def test_json(xol, tmp_path):
     told = json.loads((tmp_path / "hit.json").read_text())
     assert (0, "", 15) == (status, shown, len(told["moments"]))
     assert {
-        "title": "", "outcome": "", "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
+        "title": "", "outcome": "", "facts": {}, "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
         "probe": {
             "address": f"{SQUARE:#x}", "symbol": "square+0x0/0x4", "word": "9b007c00", "text": "mul x0, x0, x0",
             "slot": "0x48001000",
@@ -165,7 +165,7 @@ def test_json(xol, tmp_path):
         "moment": "slot_reached", "title": "returned to the slot", "lane": "slot", "cycle": 6, "depth": 0,
         "probe": f"{SQUARE:#x}", "el": 1, "pc": "0x48001000", "pstate": {"d": 0, "i": 1, "ss": 1}, "saved": None,
         "mdscr": {"value": "0xa001", "ss": 1, "kde": 1, "mde": 1}, "elr": None, "spsr": None, "esr": None,
-        "syndrome": "", "slot": "0x48001000", "slot_words": ["9b007c00"],
+        "syndrome": "", "slot": "0x48001000", "slot_words": ["9b007c00"], "monitor": None,
         "instruction": {"address": "0x48001000", "word": "9b007c00", "text": "mul x0, x0, x0"}, "instructions": 0,
         "registers": by_key["slot_reached"]["registers"],
         "why": by_key["slot_reached"]["why"], "source": "Entering the active-not-pending state",
