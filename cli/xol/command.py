@@ -43,11 +43,13 @@ class _Options:
     listed: bool
     text: str | None
     json: str | None
+    svg: str | None
+    html: str | None
 
     @property
     def exports(self) -> dict[str, str | None]:
         """The options that name a file to be written."""
-        return {"--text": self.text, "--json": self.json}
+        return {"--text": self.text, "--json": self.json, "--svg": self.svg, "--html": self.html}
 
 
 @click.command(
@@ -56,6 +58,7 @@ class _Options:
     epilog=console.examples(
         "a64 xol --list                            what lessons there are",
         "a64 xol recursive                         one of them",
+        "a64 xol normal --html normal.html         a page to be handed out",
         "a64 xol --unmask-debug sort.elf 'p quicksort'",
         "a64 xol --profile v7.2 sort.elf 'p quicksort+0x60' --hit 3",
         "a64 xol --profile v5.10 sort.elf 'r quicksort' --json -",
@@ -72,6 +75,8 @@ class _Options:
 @click.option("--list", "listed", is_flag=True, help="Print which lessons there are.")
 @click.option("--text", metavar="FILE", help="Write all moments as text; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write all moments as JSON; - is stdout.")
+@click.option("--svg", metavar="FILE", help="Draw a sequence diagram with the bits of each moment; - is stdout.")
+@click.option("--html", metavar="FILE", help="Write a page to go through the moments in a browser; - is stdout.")
 @click.pass_context
 def xol(
     ctx: click.Context,
@@ -95,7 +100,9 @@ def xol(
     Of a return probe, the hit is told and then the return: the trampoline, up to where the caller goes on. A hit whose
     instruction faults is told to where the program has tried again.
 
-    Without an option that names a FILE, all moments are printed as text.
+    Without an option that names a FILE, all moments are printed as text. The page of --html needs nothing but a
+    browser: keys, clicks and buttons go through the moments, ? there tells which; it can be printed, and #s1m7 behind
+    its address leads to moment 7 of scene 1. The picture of --svg is its diagram.
 
     \b
     Exit status:
@@ -225,6 +232,8 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     renderers: dict[str, Callable[[], str]] = {
         "--text": lambda: console.plain(text.lines(performance, None)),
         "--json": lambda: console.json_lines(data.as_json(performance)),
+        "--svg": lambda: _picture(performance),
+        "--html": lambda: _page(performance),
     }
     for name, file in options.exports.items():
         with output(file, host) as write:
@@ -233,3 +242,15 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     host.flush()
     if host.failure is not None:
         raise host.failure
+
+
+def _picture(performance: Performance) -> str:
+    from cli.xol.svg import as_svg  # noqa: PLC0415  (only who asks for it pays for it)
+
+    return as_svg(performance)
+
+
+def _page(performance: Performance) -> str:
+    from cli.xol.page import as_html  # noqa: PLC0415  (likewise)
+
+    return as_html(performance)

@@ -8,13 +8,13 @@ from cli.xol.episode import Episode
 
 if TYPE_CHECKING:
     from cli.xol.episode import CodeLine, Refusal
-    from cli.xol.performance import Performance
+    from cli.xol.performance import Performance, Scene
     from kprobes.story import RegisterValues, StoryMoment
 
 
 def as_json(performance: Performance) -> dict[str, Any]:
     """A lesson with its scenes; or a hit by itself."""
-    scenes = [_episode(scene) if isinstance(scene, Episode) else _refusal(scene) for scene in performance.scenes]
+    scenes = [scene_as_json(scene) for scene in performance.scenes]
     if not performance.name:
         (scene,) = scenes
         return scene
@@ -27,6 +27,11 @@ def as_json(performance: Performance) -> dict[str, Any]:
         "question": performance.question,
         "answer": performance.answer,
     }
+
+
+def scene_as_json(scene: Scene) -> dict[str, Any]:
+    """A hit or a refusal."""
+    return _episode(scene) if isinstance(scene, Episode) else _refusal(scene)
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:

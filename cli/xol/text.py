@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from cli import console, report
 from cli.console import Span, Style
+from cli.xol.bits import BITS, changes
 from cli.xol.episode import Episode, Refusal
 
 if TYPE_CHECKING:
@@ -23,6 +24,11 @@ def heading(episode: Episode) -> str:
     return f"hit {episode.hit} of {episode.event} at {where}: {episode.probe.text}"
 
 
+def profile(scene: Scene) -> str:
+    """The kernel whose rules count."""
+    return f"profile {scene.profile}: {scene.summary}"
+
+
 def lines(performance: Performance, columns: int | None) -> Iterator[console.Line]:
     """All of it, in so many columns; None for as many as a line takes."""
     return _Page(columns).lines(performance)
@@ -33,8 +39,8 @@ _HEAD = (
     f"{'':8}{'':{_TITLE_WIDTH}}  PSTATE   saved    MDSCR",
     f"{'cycle':>6}  {'moment':{_TITLE_WIDTH}}  D I SS   D I SS   SS KDE MDE",
 )
-_BITS = (("d", 1), ("i", 2), ("ss", 3), ("r_d", 4), ("r_i", 2), ("r_ss", 3), ("mdscr_ss", 5), ("kde", 4), ("mde", 4))
-"""The bits of a row, and how wide each is."""
+_WIDTHS = (1, 2, 3, 4, 2, 3, 5, 4, 4)
+"""How wide the bits of a row are."""
 _INDENT = " " * 8
 
 
@@ -68,7 +74,7 @@ class _Page:
     def _scene(self, scene: Scene) -> Iterator[console.Line]:
         title = heading(scene) if isinstance(scene, Episode) else f"{scene.spec} is refused"
         yield from self._fitted(title, Style.HEADING)
-        yield from self._fitted(f"profile {scene.profile}: {scene.summary}", Style.TEXT)
+        yield from self._fitted(profile(scene), Style.TEXT)
         yield ""
         if isinstance(scene, Refusal):
             yield from self._fitted(scene.reason, Style.TEXT)
@@ -80,7 +86,7 @@ class _Page:
     def _comparison(self, comparison: Comparison) -> Iterator[console.Line]:
         """A table; where that is too wide, the facts one below the other."""
         table = [("", *comparison.columns)]
-        table += [(name, *map(_shown, values)) for name, values in comparison.rows]
+        table += [(name, *map(shown, values)) for name, values in comparison.rows]
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         if self._columns is not None and sum(widths) + 2 * (len(widths) - 1) > self._columns:
             for name, *values in table[1:]:
@@ -143,15 +149,16 @@ def facts(episode: Episode, moment: StoryMoment) -> str:
     return "; ".join(known)
 
 
-def _shown(fact: Fact) -> str:
+def shown(fact: Fact) -> str:
+    """A fact, as people write it."""
     return f"{fact:,}" if isinstance(fact, int) else fact
 
 
 def _row(strip: Strip, before: Strip | None) -> Iterator[str | Span]:
     """The bits in their columns; what has changed since the moment before is made visible."""
-    for name, size in _BITS:
-        value = getattr(strip, name)
+    changed = changes(before, strip)
+    for bit, size in zip(BITS, _WIDTHS, strict=True):
+        value = bit.of(strip)
         text = "-" if value is None else str(value)
-        changed = before is not None and value is not None and value != getattr(before, name)
         yield " " * (size - 1)
-        yield Span(text, Style.BAD) if changed else text
+        yield Span(text, Style.BAD) if bit in changed else text

@@ -184,6 +184,20 @@ def test_json_on_stdout_is_instead_of_text(xol):
     assert (0, 6, "") == (status, len(json.loads(shown)["moments"]), errors)
 
 
+# --- a picture, a page
+
+
+def test_a_picture_and_a_page(xol, tmp_path):
+    status, shown, errors = xol("p square", UNMASK, "--svg", "-", "--html", "page.html")
+    assert (0, "") == (status, errors)
+    assert shown.startswith("<svg ")
+    assert shown.endswith("</svg>\n")
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert page.endswith("</html>\n")
+    assert all(text.count("returned to the slot") for text in (shown, page))
+
+
 def test_the_fields_are_those_documented(a64_command):
     _, shown, _ = a64_command("xol", PAGING, "p write", "--json", "-")
     told = json.loads(shown)
@@ -217,6 +231,8 @@ def test_the_moments_are_those_documented():
         (("p square", "1", "--call", "square", UNMASK, "--hit", "2"),
          "there is no hit 2: 1 hit, then the program ended (the function returned)"),
         (("p square", "--json", "program.s"), "program.s: --json would overwrite the program: give another file"),
+        (("p square", "--html", "program.s"), "program.s: --html would overwrite the program: give another file"),
+        (("p square", "--html", "x", "--svg", "x"), "x: --html would overwrite --svg: give another file"),
         ((), "there is no lesson 'program.s': a64 xol --list has them; of a program, give a SPEC, too "),
         (("p square", "--json", "x", "--text", "x"), "x: --json would overwrite --text: give another file"),
         (("p square", "--json", "-", "--text", "-"), "standard output can be written to by one option only "),
