@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aarch64.stop import StopReason
 from cli import console, report
 from cli.console import Span, Style
 from cli.xol.episode import Episode, Refusal
@@ -13,13 +14,28 @@ if TYPE_CHECKING:
 
     from cli.xol.performance import Performance, Scene
     from kprobes.host import Strip
-    from kprobes.story import StoryMoment
+    from kprobes.story import End, StoryMoment
 
 
 def heading(episode: Episode) -> str:
     """Which hit it is."""
     where = episode.place(episode.probe.address)
     return f"hit {episode.hit} of {episode.event} at {where}: {episode.probe.text}"
+
+
+def count(end: End) -> str:
+    """How many hits there were in a run."""
+    return f"{end.hits} hit{'s' if end.hits != 1 else ''}"
+
+
+def ending(end: End) -> str:
+    """How many hits there were, and how the run ended."""
+    if end.died:
+        return f"{count(end)}, then the kernel died: {end.stop.message}"
+    if end.stop.reason is StopReason.MAX_CYCLES:
+        return f"{count(end)}, then {end.stop.reason.value}"
+    why = f" ({end.stop.message})" if end.stop.message else ""
+    return f"{count(end)}, then the program ended{why}"
 
 
 def lines(performance: Performance, columns: int | None) -> Iterator[console.Line]:
