@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import sys
 import threading
 from contextlib import suppress
 from functools import partial
@@ -16,7 +17,7 @@ from textual.containers import Container, Vertical
 from textual.widgets import Static
 
 from aarch64.errors import AArch64Error
-from cli import console
+from cli import console, report
 from cli.xol.screen import panes
 from cli.xol.screen.keys import KEYS, foot
 from cli.xol.screen.layout import Layout, layout
@@ -62,7 +63,7 @@ def open_screen(script: Script) -> int:
     app = XolApp(script)
     status = app.run()
     if status == console.INTERRUPTED:
-        console.tell(f"a64: interrupted at {place(script, app.position)}")
+        console.tell("\n".join(report.fitted(f"a64: interrupted at {place(script, app.position)}", sys.stderr)))
     return 1 if status is None else status
 
 
@@ -82,12 +83,13 @@ class XolApp(App[int]):
     .-full #table, .-full #sentence { column-span: 2; }
 
     .-wide #moment { grid-size: 3 2; grid-columns: 1fr 1fr 88; grid-rows: 1fr 8; }
+    .-wide #code { height: auto; max-height: 75%; }
     .-wide #registers { margin-right: 1; }
     .-wide #sentence { column-span: 3; }
 
     .-stacked #moment { grid-size: 1 4; grid-rows: 3fr 3fr 4fr 3fr; }
 
-    .-single #moment { grid-size: 1 2; grid-rows: 1fr 1fr; }
+    .-single #moment { grid-size: 1 2; grid-rows: 4fr 3fr; }
     .-single .unseen { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

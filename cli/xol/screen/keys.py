@@ -65,7 +65,11 @@ def foot(columns: int) -> Line:
     for gap in ("  ", " "):
         if len(gap.join(map("".join, keys))) <= columns:
             return _foot(keys, gap)
-    return _foot([*((name, "", "") for name, _, _ in keys[:-2]), *keys[-2:]], " ")
+    return _foot([*((name, "", "") for name, _, _ in keys[:-_EXPLAINED]), *keys[-_EXPLAINED:]], " ")
+
+
+_EXPLAINED = 3
+"""How many of the last keys always have what they do."""
 
 
 def _foot(keys: list[tuple[str, str, str]], gap: str) -> Line:

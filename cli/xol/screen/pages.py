@@ -60,9 +60,12 @@ def page(script: Script, position: Position, columns: int, *, is_answered: bool)
     return Pane("the end of the run", [*_paragraphs([ended(view)], columns)])
 
 
+_BEGINNING = "The beginning of the run. n goes on to the hit that is asked for, g 1:1 to the first one."
+
+
 def _opening(script: Script, columns: int) -> Pane:
     if script.lesson is None:
-        return Pane(script.name, [*_paragraphs(["The beginning of the run."], columns)])
+        return Pane(script.name, [*_paragraphs([_BEGINNING], columns)])
     return Pane(script.name, [*_paragraphs([script.lesson.title, *script.lesson.introduction], columns)])
 
 

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cli.console import Line
 
 
+COUNT = 14
+"""Columns of a title that are left for which of the lines are seen."""
+
+
 @attrs.frozen
 class Pane:
     """What is in a pane.

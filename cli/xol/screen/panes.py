@@ -11,7 +11,7 @@ import attrs
 
 from aarch64.pstate import PState
 from cli.console import Span, Style
-from cli.xol.screen.pane import Pane, wrapped
+from cli.xol.screen.pane import COUNT, Pane, wrapped
 from cli.xol.text import facts
 from kprobes.arch.code import instruction_of
 from kprobes.engine import WORD
@@ -146,11 +146,7 @@ def _title(changed: list[str], columns: int) -> str:
     if not changed:
         return "registers"
     names = f"registers  {CHANGED} {' '.join(changed)}"
-    return names if len(names) <= columns - _COUNT else f"registers  {CHANGED} {len(changed)} changed"
-
-
-_COUNT = 12
-"""Columns of a title that are left for which of the lines are seen."""
+    return names if len(names) <= columns - COUNT else f"registers  {CHANGED} {len(changed)} changed"
 
 
 def _pstate_line(moment: StoryMoment, before: StoryMoment, columns: int) -> Iterator[Line]:

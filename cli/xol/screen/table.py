@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from cli.console import Span, Style
-from cli.xol.screen.pane import Pane
+from cli.xol.screen.pane import COUNT, Pane
 from cli.xol.screen.panes import CHANGED, HERE
 from kprobes.story import Lane
 
@@ -75,9 +75,12 @@ def table(episode: Episode, index: int, columns: int) -> Pane:
     every = episode.story.moments
     tables = (_Table(shape, every) for shape in _SHAPES)
     best = next((each for each in tables if each.columns <= columns), _Table(_SHAPES[-1], every))
-    return Pane(
-        f"timeline and bits  ! exception  {CHANGED} changed", [*best.rows(index)], seen=index, head=[*best.head()]
-    )
+    title = f"{_TITLE}  ! exception  {CHANGED} changed"
+    shown = title if len(title) <= columns - COUNT else _TITLE
+    return Pane(shown, [*best.rows(index)], seen=index, head=[*best.head()])
+
+
+_TITLE = "timeline and bits"
 
 
 class _Table:

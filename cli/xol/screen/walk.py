@@ -1,7 +1,7 @@
 """Where one is in what is shown, and how one goes on from there; no terminal is needed for it.
 
-A `Position` is a value, and a `Walk` answers where each move leads from one. Whatever way has led there, it is the same:
-hits are told anew from saved states.
+A `Position` is a value; a `Walk` answers where a move leads from one. Whatever way has led there, it is the same: hits
+are told anew from saved states.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ class Walk:
             return position.stay(f"there is no other hit: {ending(position.view)}")
         if not isinstance(position.view, Episode):
             return position.stay("there is no hit here")
-        return self.jump(position, 1, hit=position.view.hit + 1)
+        return self.jump(position, 1, position.view.hit + 1)
 
     def previous_hit(self, position: Position) -> Position:
         """To the first moment of the hit before; from the end of the run, of the last one."""
@@ -192,7 +192,7 @@ class Walk:
             return position.stay("nothing is running here")
         return Position(position.act, self._finish(position.act))
 
-    def jump(self, position: Position, moment: int, *, hit: int | None = None) -> Position:
+    def jump(self, position: Position, moment: int, hit: int | None = None) -> Position:
         """To a moment, from 1, of the hit that is shown, or of another one of the act, from 1."""
         if hit is None:
             hit = position.episode.hit if position.episode is not None else self._first_hit(position.act)
