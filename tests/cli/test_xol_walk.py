@@ -102,6 +102,7 @@ def test_backwards_is_forwards_in_reverse(script):
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act", "previous_hit"], (3, 1, 1)),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act", "next_hit", "back"], (3, 2, BY_BRK)),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act", "next_act", "previous_act"], (3, 2, 1)),
+        (LESSON_SCRIPT, ["run"], (1, "End")),
         (LESSON_SCRIPT, ["next_act", "run"], (1, "End")),
         (LESSON_SCRIPT, ["next_act", "run", "forward"], (2, "Refusal")),
         (LESSON_SCRIPT, ["next_act", "run", "back"], (1, HITS, STEPPED)),
@@ -131,7 +132,7 @@ def test_exceptions_are_where_they_are_taken():
     [
         (LESSON_SCRIPT, ["back"], "this is the beginning"),
         (LESSON_SCRIPT, ["previous_act"], "this is the beginning"),
-        (LESSON_SCRIPT, ["run"], "nothing is running here"),
+        (LESSON_SCRIPT, ["next_act"] * 4 + ["run"], "nothing is running here"),
         (LESSON_SCRIPT, ["previous_hit"], "there is no hit here"),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_hit"], "there is no hit here"),
         (LESSON_SCRIPT, ["next_act", "next_act", "run"], "nothing is running here"),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import App
 from textual.binding import Binding
 from textual.containers import Container, Vertical
+from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from aarch64.errors import AArch64Error
@@ -164,6 +165,10 @@ class XolApp(App[int]):
         notice = self.query_one("#notice", Static)
         notice.display = bool(text)
         notice.update(text)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  (Textual's)
+        """Keys are for what is above the panes, if anything is; Ctrl-C is always for us."""
+        return action == "interrupt" or not isinstance(self.screen, ModalScreen)
 
     # --- panes
 

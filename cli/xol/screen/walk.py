@@ -188,9 +188,10 @@ class Walk:
 
     def run(self, position: Position) -> Position:
         """Run the act to its end."""
-        if isinstance(position.view, Refusal | Card):
+        staged = self._stage(position.act)
+        if position.view is Card.QUESTION or isinstance(staged, Refusal):
             return position.stay("nothing is running here")
-        return Position(position.act, self._finish(position.act))
+        return Position(position.act, self._finish(staged))
 
     def jump(self, position: Position, moment: int, hit: int | None = None) -> Position:
         """To a moment, from 1, of the hit that is shown, or of another one of the act, from 1."""
@@ -286,11 +287,9 @@ class Walk:
         self._raise_if_interrupted()
         return Position(act, found)
 
-    def _finish(self, act: int) -> End:
-        staged = self._stage(act)
-        assert isinstance(staged, Act)
-        self._act = staged
-        end = staged.finish()
+    def _finish(self, act: Act) -> End:
+        self._act = act
+        end = act.finish()
         self._raise_if_interrupted()
         return end
 

@@ -103,12 +103,9 @@ class PaneView(VerticalScroll):
 
 
 class _Modal(ModalScreen[str]):
-    """A screen above the others. Ctrl-C ends the program here, too."""
+    """A screen above the others, until it is dismissed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "app.interrupt", priority=True, show=False),
-        Binding("escape", "dismiss('')", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss('')", show=False)]
 
 
 class Prompt(_Modal):
