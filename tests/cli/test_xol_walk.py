@@ -3,13 +3,14 @@
 import threading
 from functools import cache
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarch64.assembler import assemble_source
 from aarch64.machine import Machine
-from cli.lessons.lesson import Lesson
+from cli.lessons.normal import NORMAL
 from cli.lessons.stage import probed
 from cli.xol.act import Act
 from cli.xol.episode import Episode, Refusal
@@ -19,17 +20,13 @@ from kprobes.probe import Kprobe
 from kprobes.profiles import V7_2, V15
 from kprobes.story import End
 
-LESSON = Lesson(
-    name="three",
-    title="three acts",
-    introduction=("Look.",),
+LESSON = attrs.evolve(
+    NORMAL,
     stages=(
         lambda: probed("normal", "p square", V15, "stepped"),
         lambda: probed("normal", "p square+4", V15, "refused"),
         lambda: probed("normal", "p square", V7_2, "by BRK", hit=2),
     ),
-    question="Why?",
-    answer="Because.",
 )
 STEPPED, BY_BRK, HITS = 15, 12, 3
 """Moments of a hit in the first and in the last act; hits in each."""

@@ -22,7 +22,7 @@ from cli import console, report
 from cli.xol.screen import panes
 from cli.xol.screen.keys import KEYS, foot
 from cli.xol.screen.layout import Layout, layout
-from cli.xol.screen.pages import head, page, place
+from cli.xol.screen.pages import head, notice, page, place
 from cli.xol.screen.table import table
 from cli.xol.screen.walk import Card, Interrupted, Walk
 from cli.xol.screen.widgets import Help, PaneView, Prompt, text_of
@@ -80,13 +80,15 @@ class XolApp(App[int]):
     #left { height: 1fr; padding-right: 1; }
     #slot { height: auto; max-height: 4; }
 
-    .-full #moment { grid-size: 2 3; grid-columns: 1fr 1fr; grid-rows: 9fr 8fr 5; }
+    .-full #moment { grid-size: 2 3; grid-columns: 1fr 1fr; grid-rows: 9fr 8fr auto; }
     .-full #table, .-full #sentence { column-span: 2; }
 
-    .-wide #moment { grid-size: 3 2; grid-columns: 1fr 1fr 88; grid-rows: 1fr 8; }
+    .-wide #moment { grid-size: 3 2; grid-columns: 1fr 1fr 88; grid-rows: 1fr auto; }
     .-wide #code { height: auto; max-height: 75%; }
     .-wide #registers { margin-right: 1; }
     .-wide #sentence { column-span: 3; }
+
+    .-full #sentence, .-wide #sentence { height: auto; min-height: 5; max-height: 10; }
 
     .-stacked #moment { grid-size: 1 4; grid-rows: 3fr 3fr 4fr 3fr; }
 
@@ -149,7 +151,7 @@ class XolApp(App[int]):
     def _show(self) -> None:
         position, script = self.position, self.walk.script
         self.query_one("#head", Static).update(head(script, position))
-        self._notify(position.notice)
+        self._notify(notice(position))
         episode = position.episode if position.moment is not None else None
         self.query_one("#moment").display = episode is not None
         whole = self.query_one("#page", PaneView)
@@ -162,9 +164,9 @@ class XolApp(App[int]):
         self._focus_shown()
 
     def _notify(self, text: str) -> None:
-        notice = self.query_one("#notice", Static)
-        notice.display = bool(text)
-        notice.update(text)
+        line = self.query_one("#notice", Static)
+        line.display = bool(text)
+        line.update(text)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002  (Textual's)
         """Keys are for what is above the panes, if anything is; Ctrl-C is always for us."""

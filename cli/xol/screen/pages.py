@@ -43,6 +43,14 @@ def place(script: Script, position: Position) -> str:
     return f"{head(script, position)}: {where} {episode.place(moment.registers.pc)}"
 
 
+def notice(position: Position) -> str:
+    """Why a move has not led anywhere; else, where a hit begins, what there is to be seen of it."""
+    episode = position.episode
+    if position.notice or episode is None or position.index > 0 or not episode.title:
+        return position.notice
+    return f"{episode.title} ({episode.profile}: {episode.summary})"
+
+
 def page(script: Script, position: Position, columns: int, *, is_answered: bool) -> Pane:
     """What is shown where there is no moment."""
     view = position.view

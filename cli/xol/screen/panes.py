@@ -118,21 +118,19 @@ def _slot_words(episode: Episode, address: int) -> tuple[int, ...]:
 def registers(episode: Episode, index: int, columns: int) -> Pane:
     """The registers, as many in a line as fit; those that the moment has changed are marked."""
     moment = episode.story.moments[index]
-    now = _named(moment.registers)
-    before = _named(episode.story.moments[max(index - 1, 0)].registers)
+    earlier = episode.story.moments[max(index - 1, 0)]
+    now, before = _named(moment.registers), _named(earlier.registers)
     changed = [name for name, value in now.items() if value != before[name]]
-    size = max(map(len, now.values()))
-    cell = len(CHANGED) + _NAME + 1 + size
-    per_line = max(1, (columns + 1) // (cell + 1))
-    names = list(now)
-    rows = [names[start : start + per_line] for start in range(0, len(names), per_line)]
-    lines: list[Line] = [*_pstate_line(moment, episode.story.moments[max(index - 1, 0)], columns)]
+    lines: list[Line] = [*_pstate_line(moment, earlier, columns)]
     above = len(lines)
-    lines += [_row(row, now, changed, size) for row in rows]
+    rows = [*_rows(now, columns)]
+    lines += [_row(row, changed) for row in rows]
     seen = next((above + at for at, row in enumerate(rows) if {*row} & {*changed} - {"pc"}), 0)
     return Pane(_title(changed, columns), lines, seen)
 
 
+_SHORT = 10
+"""Digits of a value that takes the room of one; a longer one takes that of two."""
 _NAME = 3
 """The columns of a register's name."""
 
@@ -140,6 +138,32 @@ _NAME = 3
 def _named(values: RegisterValues) -> dict[str, str]:
     named = {"pc": values.pc, "sp": values.sp} | {f"x{number}": value for number, value in enumerate(values.x)}
     return {name: f"{value:x}" for name, value in named.items()}
+
+
+def _cell(values: dict[str, str]) -> int:
+    """The columns of a short value, with its mark, its name, and a space behind it."""
+    return len(CHANGED) + _NAME + 2 + max(len(value) for value in values.values() if len(value) <= _SHORT)
+
+
+def _cells(value: str, cell: int) -> int:
+    """How many of these a value takes."""
+    return -(-(len(CHANGED) + _NAME + 2 + len(value)) // cell)
+
+
+def _rows(values: dict[str, str], columns: int) -> Iterator[dict[str, str]]:
+    """The registers of each line, each with its text and the spaces behind it."""
+    cell = _cell(values)
+    most = max(1, (columns + 1) // cell)
+    row: dict[str, str] = {}
+    taken = 0
+    for name, value in values.items():
+        cells = _cells(value, cell)
+        if row and taken + cells > most:
+            yield row
+            row, taken = {}, 0
+        row[name] = f"{name:>{_NAME}} {value}".ljust(cells * cell - len(CHANGED))
+        taken += cells
+    yield row
 
 
 def _title(changed: list[str], columns: int) -> str:
@@ -156,13 +180,8 @@ def _pstate_line(moment: StoryMoment, before: StoryMoment, columns: int) -> Iter
     yield from wrapped(text, columns, Style.BAD if mark == CHANGED else Style.TEXT, " ")
 
 
-def _row(names: list[str], values: dict[str, str], changed: list[str], size: int) -> Line:
-    parts: list[str | Span] = []
-    for name in names:
-        text = f"{name:>{_NAME}} {values[name]:{size}}"
-        parts += [" "] if parts else []
-        parts.append(Span(f"{CHANGED}{text}", Style.BAD) if name in changed else f" {text}")
-    return parts
+def _row(row: dict[str, str], changed: list[str]) -> Line:
+    return [Span(f"{CHANGED}{text}", Style.BAD) if name in changed else f" {text}" for name, text in row.items()]
 
 
 # --- the sentence

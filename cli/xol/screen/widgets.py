@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
     from textual.events import Resize
+    from textual.geometry import Size
 
     from cli.console import Line
 
@@ -52,7 +53,7 @@ class PaneView(VerticalScroll):
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
         self._draw: Callable[[int], Pane] = lambda _columns: Pane("", ())
-        self._title = ""
+        self._pane = Pane("", ())
         self._head, self._body = Static(classes="head"), Static(classes="body")
 
     def compose(self) -> ComposeResult:
@@ -69,6 +70,10 @@ class PaneView(VerticalScroll):
         """Draw for the new width."""
         self._redraw()
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002  (Textual's)
+        """As many rows as there are lines, where there is room for them."""
+        return len(self._pane.head) + len(self._pane.lines)
+
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Tell which lines are seen now."""
         super().watch_scroll_y(old, new)
@@ -78,8 +83,7 @@ class PaneView(VerticalScroll):
         columns = self.content_size.width
         if columns <= 0:
             return
-        pane = self._draw(columns)
-        self._title = pane.title
+        self._pane = pane = self._draw(columns)
         self._head.display = bool(pane.head)
         self._head.update(text_of(pane.head))
         self._body.update(text_of(pane.lines))
@@ -99,7 +103,7 @@ class PaneView(VerticalScroll):
         total, first = self._body.size.height, int(self.scroll_y)
         last = min(first + self._rows, total)
         seen = "" if last - first >= total else f"  {first + 1}-{last}/{total}"
-        self.border_title = Text(f"{self._title}{seen}").markup
+        self.border_title = Text(f"{self._pane.title}{seen}").markup
 
 
 class _Modal(ModalScreen[str]):
