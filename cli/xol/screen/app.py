@@ -251,6 +251,11 @@ class XolApp(App[int]):
         if seconds >= _QUIET_SECONDS and machine is not None:
             self._notify(f"looking: cycle {machine.cpu.cycles:,}, {seconds:.0f} s  (Esc gives up)")
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether no move is going on, and none is to follow."""
+        return self._since is None and self._moves.empty()
+
     def action_give_up(self) -> None:
         """Give up the move that is going on, and those that were to follow."""
         while not self._moves.empty():
