@@ -112,6 +112,10 @@ def test_everything_is_seen_at_80_columns_and_24_rows():
     sit_before(LESSON, visit)
 
 
+def test_the_readme_shows_a_screen_as_it_is():
+    assert f"```text\n{EXECUTED}\n```" in (ROOT / "README.md").read_text()
+
+
 def test_a_lesson_from_its_introduction_to_its_answer_and_back():
     async def visit(seen):
         assert "MUL has to be executed somewhere else" in seen.text()
