@@ -112,6 +112,17 @@ def test_everything_is_seen_at_80_columns_and_24_rows():
     sit_before(LESSON, visit)
 
 
+def test_the_moment_is_seen_wherever_one_is():
+    async def visit(seen):
+        for _ in range(14):
+            moment = seen.app.position.moment
+            assert any(line.startswith(f">{moment.cycle:5}") and moment.title in line for line in seen.lines())
+            assert any(line.startswith(f"─{moment.title}─") for line in seen.lines())
+            await seen.press("n")
+
+    sit_before(PROGRAM, visit)
+
+
 def test_the_readme_shows_a_screen_as_it_is():
     assert f"```text\n{EXECUTED}\n```" in (ROOT / "README.md").read_text()
 

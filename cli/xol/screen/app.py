@@ -76,7 +76,9 @@ class XolApp(App[int]):
     #head { height: auto; text-style: bold; }
     #notice, #foot { height: auto; }
     #notice { text-style: bold; }
-    #moment { layout: grid; height: 1fr; }
+    #stage { height: 1fr; layers: below above; }
+    #page { height: 100%; layer: above; }
+    #moment { layout: grid; height: 100%; layer: below; }
     #left { height: 1fr; padding-right: 1; }
     #slot { height: auto; max-height: 4; }
 
@@ -115,14 +117,15 @@ class XolApp(App[int]):
     def compose(self) -> ComposeResult:
         """All widgets; which of them are seen depends on where one is, and on the size."""
         yield Static(id="head", markup=False)
-        yield PaneView("page")
-        with Container(id="moment"):
-            with Vertical(id="left"):
-                yield PaneView("code")
-                yield PaneView("slot")
-            yield PaneView("registers")
-            yield PaneView("table")
-            yield PaneView("sentence")
+        with Container(id="stage"):
+            yield PaneView("page")
+            with Container(id="moment"):
+                with Vertical(id="left"):
+                    yield PaneView("code")
+                    yield PaneView("slot")
+                yield PaneView("registers")
+                yield PaneView("table")
+                yield PaneView("sentence")
         yield Static(id="notice", markup=False)
         yield Static(id="foot", markup=False)
 
@@ -153,9 +156,8 @@ class XolApp(App[int]):
         self.query_one("#head", Static).update(head(script, position))
         self._notify(notice(position))
         episode = position.episode if position.moment is not None else None
-        self.query_one("#moment").display = episode is not None
         whole = self.query_one("#page", PaneView)
-        whole.display = episode is None
+        whole.display = episode is None  # it covers the panes, which are laid out all the same
         if episode is None:
             whole.show(partial(page, script, position, is_answered=self._is_answered))
         else:

@@ -77,7 +77,11 @@ class PaneView(VerticalScroll):
     def watch_scroll_y(self, old: float, new: float) -> None:
         """Tell which lines are seen now."""
         super().watch_scroll_y(old, new)
-        self._tell()
+        self._tell(int(new))
+
+    def watch_virtual_size(self) -> None:
+        """The lines have got their place: now the one that has to be seen can be scrolled to."""
+        self._settle()
 
     def _redraw(self) -> None:
         columns = self.content_size.width
@@ -87,20 +91,25 @@ class PaneView(VerticalScroll):
         self._head.display = bool(pane.head)
         self._head.update(text_of(pane.head))
         self._body.update(text_of(pane.lines))
-        self.call_after_refresh(self._settle, pane.seen)
+        self._tell(self._first)
+        self.call_after_refresh(self._settle)
 
-    def _settle(self, seen: int) -> None:
-        """Have a line seen, in the middle if not all are."""
-        self.scroll_to(y=max(0, seen - self._rows // 2), animate=False, force=True)
-        self._tell()
+    def _settle(self) -> None:
+        """Have the line seen that has to be."""
+        self.scroll_to(y=self._first, animate=False, force=True, immediate=True)
 
     @property
     def _rows(self) -> int:
-        """How many lines are seen."""
-        return self.content_size.height - (self._head.outer_size.height if self._head.display else 0)
+        """How many lines are seen at once."""
+        return max(self.content_size.height - len(self._pane.head), 0)
 
-    def _tell(self) -> None:
-        total, first = self._body.size.height, int(self.scroll_y)
+    @property
+    def _first(self) -> int:
+        """The first line that is seen: the one that has to be is in the middle, if not all are."""
+        return max(0, min(self._pane.seen - self._rows // 2, len(self._pane.lines) - self._rows))
+
+    def _tell(self, first: int) -> None:
+        total = len(self._pane.lines)
         last = min(first + self._rows, total)
         seen = "" if last - first >= total else f"  {first + 1}-{last}/{total}"
         self.border_title = Text(f"{self._pane.title}{seen}").markup
