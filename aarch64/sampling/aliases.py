@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from aarch64.sampling.choices import RandomChoices
-from aarch64.sampling.fields import choose_any_fields, edges
+from aarch64.sampling.fields import choose_any_fields
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,24 +15,25 @@ if TYPE_CHECKING:
     from aarch64.isa.definition import Alias, Definition
 
 _STARTS = 500
-_BOUNDARY = 64
+_BOUNDARY = 128
 
 
 @cache
 def alias_boundary(definition: Definition, alias: Alias) -> tuple[dict[str, int], ...]:
     """Values of the fields that decide on an alias, in pairs: it applies to one, and not to its neighbour.
 
-    Neighbours differ in one field, by one or by going to an edge of it. Found by a search from where the alias
+    Neighbours differ in one field, by one or by going to an end of it. Found by a search from where the alias
     applies; always the same ones.
     """
+    names = sorted(alias.decisive)
     found: list[dict[str, int]] = []
     for inside in _inside(definition, alias):
-        for outside in _neighbours(definition, inside, alias.decisive):
+        for outside in _neighbours(definition, inside, names):
             if definition.accepts(outside) and not alias.applies(outside):
-                found += [pair for pair in (inside, outside) if pair not in found]
+                found += ({name: fields[name] for name in names} for fields in (inside, outside))
         if len(found) >= _BOUNDARY:
             break
-    return tuple({name: fields[name] for name in sorted(alias.decisive)} for fields in found)
+    return tuple(found)
 
 
 def _inside(definition: Definition, alias: Alias) -> Iterator[dict[str, int]]:
@@ -44,11 +45,11 @@ def _inside(definition: Definition, alias: Alias) -> Iterator[dict[str, int]]:
             yield fields
 
 
-def _neighbours(definition: Definition, fields: dict[str, int], names: frozenset[str]) -> Iterator[dict[str, int]]:
-    for name in sorted(names):
-        field = definition.fields[name]
-        for value in (fields[name] - 1, fields[name] + 1, *edges(field)):
-            if value in field.domain and value != fields[name]:
+def _neighbours(definition: Definition, fields: dict[str, int], names: list[str]) -> Iterator[dict[str, int]]:
+    for name in names:
+        domain = definition.fields[name].domain
+        for value in dict.fromkeys((fields[name] - 1, fields[name] + 1, domain[0], domain[-1])):
+            if value in domain and value != fields[name]:
                 yield fields | {name: value}
 
 
