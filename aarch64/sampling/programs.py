@@ -23,7 +23,7 @@ from aarch64.features import DEFAULT_FEATURES, Feature
 from aarch64.isa.definition import Trait
 from aarch64.isa.selection import NothingSelected
 from aarch64.isa.table import decode
-from aarch64.sampling import statements as each
+from aarch64.sampling import accesses, control, straight
 from aarch64.sampling.choices import RandomChoices
 from aarch64.sampling.encodings import Encoding, candidates
 from aarch64.sampling.fields import choose_any_fields, is_encoding_of
@@ -183,20 +183,20 @@ def _straight_kinds(options: ProgramOptions) -> tuple[Statement, ...]:
     chosen: Statement = partial(any_of, definitions)
     if options.group is not None or options.feature is not None:
         return (chosen,) * 3
-    kinds = (each.arithmetic, each.flags, each.memory, chosen, each.safe_read_back, each.exclusive)
-    of_features = ((Feature.LSE, each.atomic), (Feature.LRCPC, each.ordered))
+    kinds = (straight.arithmetic, straight.flags, accesses.memory, chosen, accesses.safe_read_back, accesses.exclusive)
+    of_features = ((Feature.LSE, accesses.atomic), (Feature.LRCPC, accesses.ordered))
     return kinds + tuple(kind for feature, kind in of_features if feature in options.available)
 
 
 def _control_kinds(options: ProgramOptions) -> tuple[Statement, ...]:
     """Statements that are no straight code."""
-    kinds: tuple[Statement, ...] = (each.forward,)
+    kinds: tuple[Statement, ...] = (control.forward,)
     if options.with_loops:
-        kinds += (each.loop, each.loop, each.copy_bytes)
+        kinds += (control.loop, control.loop, accesses.copy_bytes)
     if options.with_calls:
-        kinds += (each.safe_call, each.safe_call, each.jump_table, each.computed_jump)
+        kinds += (control.safe_call, control.safe_call, control.jump_table, control.computed_jump)
     if options.with_faults:
-        kinds += (each.fault, each.fault, each.supervisor_call, each.wild_jump)
+        kinds += (control.fault, control.fault, control.supervisor_call, control.wild_jump)
     return kinds
 
 
@@ -206,13 +206,13 @@ def choose_program(choices: Choices, options: ProgramOptions) -> Program:
     Raises:
         NothingSelected: no instruction is of that group, feature and machine.
     """
-    straight = _straight_kinds(options)
-    branching: tuple[Statement, ...] = (each.forward, each.loop) if options.with_loops else (each.forward,)
+    kinds = _straight_kinds(options)
+    branching: tuple[Statement, ...] = (control.forward, control.loop) if options.with_loops else (control.forward,)
     writer = Writer(
         choices,
-        straight + _control_kinds(options),
+        kinds + _control_kinds(options),
         room=options.length,
-        leaf=straight + branching,
+        leaf=kinds + branching,
         usable=lambda templates: _usable(options.available, tuple(templates)),
     )
     writer.statements(1)
