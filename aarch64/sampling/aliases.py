@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from itertools import product
 from typing import TYPE_CHECKING
 
 from aarch64.sampling.choices import RandomChoices
-from aarch64.sampling.fields import choose_any_fields
+from aarch64.sampling.fields import choose_any_fields, is_register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aarch64.isa.definition import Alias, Definition
+    from aarch64.isa.pattern import Field
 
 _STARTS = 500
 _BOUNDARY = 128
@@ -37,12 +39,29 @@ def alias_boundary(definition: Definition, alias: Alias) -> tuple[dict[str, int]
 
 
 def _inside(definition: Definition, alias: Alias) -> Iterator[dict[str, int]]:
-    """Field values to which an alias applies."""
+    """Field values to which an alias applies: random ones, or, where it is rare, all there are of those that decide."""
     choices = RandomChoices(random.Random(f"{definition.pattern.text} {alias.asm}"))
+    is_rare = True
     for _ in range(_STARTS):
         fields = choose_any_fields(choices, definition) | dict(alias.fixed)
         if definition.accepts(fields) and alias.applies(fields):
+            is_rare = False
             yield fields
+    if is_rare:
+        yield from _all_inside(definition, alias)
+
+
+def _all_inside(definition: Definition, alias: Alias) -> Iterator[dict[str, int]]:
+    free = sorted(alias.decisive - alias.fixed.keys())
+    for values in product(*(_worth_trying(definition.fields[name]) for name in free)):
+        fields = dict.fromkeys(definition.fields, 0) | dict(alias.fixed) | dict(zip(free, values, strict=True))
+        if definition.accepts(fields) and alias.applies(fields):
+            yield fields
+
+
+def _worth_trying(field: Field) -> Sequence[int]:
+    """All values; of a register, whether it is number 31."""
+    return (31, 0) if is_register(field) else field.domain
 
 
 def _neighbours(definition: Definition, fields: dict[str, int], names: list[str]) -> Iterator[dict[str, int]]:
