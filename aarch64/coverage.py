@@ -85,9 +85,7 @@ class Coverage:
     def to_json(self) -> dict[str, Any]:
         """All of it as JSON: totals, shares by group, how often each definition was met, and what is missing."""
         definitions = DECODER.definitions
-        counts = (
-            (definitions[each.number], count) for each, count in self.counts.items() if each.kind is Kind.DEFINITION
-        )
+        met = sorted((each.number, count) for each, count in self.counts.items() if each.kind is Kind.DEFINITION)
         return {
             "words": self.words,
             "totals": _as_json(self.totals()),
