@@ -67,6 +67,12 @@ def width(stream: TextIO | None = None) -> int:
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
 
+def has_screen() -> bool:
+    """Whether somebody is at a terminal that more than lines can be drawn on."""
+    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
 def write(lines: Iterable[Line]) -> None:
     """Print lines as they come."""
     if sys.stdout.isatty():
@@ -88,6 +94,11 @@ def write_json(value: Any) -> None:
     """Print a value as JSON."""
     sys.stdout.write(json_lines(value))
     sys.stdout.flush()
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Lines as one text without styles, each ended."""
+    return "".join(f"{_plain(line)}\n" for line in lines)
 
 
 def _plain(line: Line) -> str:
@@ -137,7 +148,7 @@ class Renderer:
         """The lines, each ended, with colours if it is a terminal that has them."""
         if self._terminal is not None:
             return self._terminal.rendered(lines)
-        return "".join(f"{_plain(line)}\n" for line in lines)
+        return plain(lines)
 
 
 def examples(*lines: str) -> str:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from aarch64.devices.console import Console
 from aarch64.machine import RETURN_ADDRESS, MachineError
 from aarch64.stop import StopReason
 from cli import console, report
@@ -23,6 +22,7 @@ from cli.watching import watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from aarch64.devices.console import Console
     from aarch64.machine import Machine
     from aarch64.stop import Stop
     from cli.machine_options import MachineOptions
@@ -55,15 +55,12 @@ class RunOptions:
 
     @contextmanager
     def started(
-        self, machine_options: MachineOptions, *, is_heard: bool = True
+        self, machine_options: MachineOptions, connection: Callable[[HostConsole], Console] = lambda host: host.console
     ) -> Iterator[tuple[Machine, HostConsole]]:
-        """The machine with the program, about to do as asked, on the host's standard streams.
-
-        What it prints is not shown unless `is_heard`.
-        """
+        """The machine with the program, about to do as asked; `connection` is its console on the host's streams."""
         host = HostConsole()
         with machine_options.machine(
-            console=host.console if is_heard else Console(lambda _data: None, host.console.source),
+            console=connection(host),
             semihosting_root=self.semihosting_root,
             arguments=self.arguments if self.call is None else (),
         ) as machine:
@@ -120,18 +117,16 @@ def _argument(machine: Machine, text: str) -> int:
 
 
 def check_files(
-    machine_options: MachineOptions, outputs: Mapping[str, str | None], inputs: Mapping[str, str] | None = None
+    machine_options: MachineOptions | None, outputs: Mapping[str, str | None], inputs: Mapping[str, str] | None = None
 ) -> None:
     """Refuse to write into one file twice, or over one that is read.
 
     Args:
-        machine_options: with the program, and what is put beside it.
+        machine_options: with the program, and what is put beside it; None where there is none.
         outputs: by the name of its option, each file that is to be written.
         inputs: other files that are read, and what they are called.
     """
-    taken = {Path(machine_options.program).resolve(): "the program"}
-    for placement in machine_options.placements:
-        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
+    taken = _read_by(machine_options) if machine_options is not None else {}
     taken |= {Path(file).resolve(): name for file, name in (inputs or {}).items()}
     for name, file in outputs.items():
         if file == "":
@@ -142,6 +137,14 @@ def check_files(
         if path in taken and (path.is_file() or not path.exists()):
             raise InputError(f"{file}: {name} would overwrite {taken[path]}: give another file")
         taken[path] = name
+
+
+def _read_by(machine_options: MachineOptions) -> dict[Path, str]:
+    """The files of a machine, and what they are called."""
+    taken = {Path(machine_options.program).resolve(): "the program"}
+    for placement in machine_options.placements:
+        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
+    return taken
 
 
 @contextmanager

@@ -6,14 +6,20 @@ These are records, for those who print or teach. `arch.recorder` collects them, 
 from __future__ import annotations
 
 from enum import Enum, unique
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
 
+from kprobes.host import STRIP
 from kprobes.reports import Moment
 
 if TYPE_CHECKING:
+    from aarch64.notebook import Registers
+    from aarch64.stop import Stop
     from kprobes.host import Strip
+
+_TITLE_WIDTH = 26
 
 
 @unique
@@ -73,6 +79,70 @@ _TITLES = {
 """What the moments that the kernel sees are called by people."""
 
 
+@unique
+class Lane(Enum):
+    """Whose code it is, or what is done for it: the tracks of a sequence diagram."""
+
+    GUEST = "program"
+    """The program: the probed code, and what it calls."""
+    KERNEL = "exception"
+    """An exception is handled."""
+    HANDLER = "handler"
+    """Code of the guest within a hit: handlers of probes, or of exceptions."""
+    SLOT = "slot"
+    """The slot, and what is behind it."""
+    TRAMPOLINE = "trampoline"
+    """The code that a function with a return probe returns to."""
+
+
+_LANES = {
+    Between.SLOT_REACHED: Lane.SLOT,
+    Between.EXECUTED: Lane.SLOT,
+    Between.BEHIND_SLOT: Lane.SLOT,
+    Between.REENTERED: Lane.KERNEL,
+    Between.REDIRECTED: Lane.KERNEL,
+    Between.BREAK_HANDLED: Lane.KERNEL,
+    Between.OTHER_EXCEPTION: Lane.KERNEL,
+    Between.RETURN_HANDLERS: Lane.KERNEL,
+    Between.DIED: Lane.KERNEL,
+    Between.IN_TRAMPOLINE: Lane.TRAMPOLINE,
+}
+"""Where a moment between is, unless it is in the program or, within a hit, in a handler."""
+
+EXCEPTIONS = frozenset(
+    {Moment.BRK_TAKEN, Moment.STEP_TAKEN, Moment.SLOT_BRK_TAKEN, Between.OTHER_EXCEPTION, Between.RETURN_HANDLERS}
+)
+"""The moments at which an exception has been taken."""
+
+
+@attrs.frozen
+class RegisterValues:
+    """The registers at a moment; while an exception is handled, those that the exception return restores.
+
+    Attributes:
+        x: X0 to X30, 64 bits each.
+        sp: the stack pointer in use.
+        pc: the program counter.
+        pstate: PSTATE, as SPSR_EL1 has it.
+    """
+
+    x: tuple[int, ...]
+    sp: int
+    pc: int
+    pstate: int
+
+    def __repr__(self) -> str:
+        return repr(self._shown())
+
+    def _repr_html_(self) -> str:
+        return self._shown()._repr_html_()
+
+    def _shown(self) -> Registers:
+        from aarch64.notebook import Registers  # noqa: PLC0415  (only who looks needs it)
+
+        return Registers(self.x, self.sp, self.pc, self.pstate)
+
+
 @attrs.frozen
 class Executed:
     """An instruction: its address, its word and its text."""
@@ -95,12 +165,14 @@ class StoryMoment:
         pc: the PC; while the kernel handles an exception, None: that is no code of the guest.
         strip: the bits of a step, live and saved.
         mdscr: MDSCR_EL1.
+        registers: the registers.
         elr: where the exception return leads, None outside of an exception.
         spsr: the PSTATE that it restores, likewise.
         esr: the syndrome, None outside of an exception.
         esr_text: the same in words; empty outside of an exception.
         slot: the address of the slot of the current probe, None without a slot.
         slot_words: what is in it.
+        monitor: the physical address that is marked for exclusive access, None if none is.
         instruction: what has been executed, or is about to be.
         instructions: how many have been executed, where the moment stands for some.
         why: what happens, and why, in a sentence or two.
@@ -115,16 +187,47 @@ class StoryMoment:
     pc: int | None
     strip: Strip
     mdscr: int
+    registers: RegisterValues
     elr: int | None = None
     spsr: int | None = None
     esr: int | None = None
     esr_text: str = ""
     slot: int | None = None
     slot_words: tuple[int, ...] = ()
+    monitor: int | None = None
     instruction: Executed | None = None
     instructions: int = 0
     why: str = ""
     source: str = ""
+
+    def __repr__(self) -> str:
+        return f"{self.cycle:6}  {self.indented:{_TITLE_WIDTH}}  {self.strip}"
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        facts = {
+            "cycle": self.cycle,
+            "moment": self.title,
+            "bits": self.strip,
+            "at": self.place,
+            "syndrome": self.esr_text,
+            "instruction": "" if self.instruction is None else self.instruction.text,
+            "why": self.why,
+            "source": self.source,
+        }
+        return table((), [(name, value) for name, value in facts.items() if value != ""])
+
+    @property
+    def indented(self) -> str:
+        """The title, moved to the right in a hit within the hit."""
+        return f"{'  ' * self.depth}{self.title}"
+
+    @property
+    def place(self) -> str:
+        """The PC or, while an exception is handled, where the return leads, in hex; empty where that is not known."""
+        address = self.pc if self.elr is None else self.elr
+        return "" if address is None else f"{address:#x}"
 
     @property
     def key(self) -> str:
@@ -132,9 +235,33 @@ class StoryMoment:
         return self.moment.name.lower()
 
     @property
+    def lane(self) -> Lane:
+        """Whose code it is."""
+        if isinstance(self.moment, Moment):
+            return Lane.KERNEL
+        return _LANES.get(self.moment, Lane.HANDLER if self.depth else Lane.GUEST)
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether an exception has just been taken."""
+        return self.moment in EXCEPTIONS
+
+    @property
     def title(self) -> str:
         """What it is called by people."""
         return self.moment.value if isinstance(self.moment, Between) else _TITLES[self.moment]
+
+
+def _cells(moment: StoryMoment, before: StoryMoment | None) -> list[object]:
+    """A row of a table; bits that are not what they were stand out."""
+    from aarch64.notebook import Strong  # noqa: PLC0415  (only a notebook needs it)
+
+    bits: list[object] = []
+    for name in chain.from_iterable(STRIP.values()):
+        value = getattr(moment.strip, name)
+        is_changed = before is not None and value not in (None, getattr(before.strip, name))
+        bits.append("-" if value is None else Strong(value) if is_changed else value)
+    return [moment.cycle, moment.indented, *bits, moment.place, moment.why]
 
 
 @attrs.frozen
@@ -146,3 +273,30 @@ class Story:
 
     moments: tuple[StoryMoment, ...]
     ended: str = ""
+
+    def __repr__(self) -> str:
+        lines = [repr(moment) for moment in self.moments]
+        return "\n".join([*lines, f"the run ended: {self.ended}"] if self.ended else lines)
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        bits = [f"{group} {bit}" for group, names in STRIP.items() for bit in names.values()]
+        rows = (_cells(moment, before) for moment, before in zip(self.moments, (None, *self.moments), strict=False))
+        caption = f"the run ended: {self.ended}" if self.ended else ""
+        return table(("cycle", "moment", *bits, "at", "why"), rows, caption)
+
+
+@attrs.frozen
+class End:
+    """The run has ended, and the hit has not come.
+
+    Attributes:
+        hits: how many there were.
+        stop: what ended the run.
+        died: whether the kernel would have died of a probe (BUG).
+    """
+
+    hits: int
+    stop: Stop
+    died: bool = False
