@@ -156,7 +156,7 @@ class Session:
         place = self._machine.locate(hit.pc)
         if hit.return_address is not None:
             place = f"{self._machine.locate(hit.return_address)} <- {place}"
-        values = "".join(f" {arg.name}={shown}" for arg, shown in zip(hit.event.spec.args, hit.shown, strict=True))
+        values = "".join(f" {name}={shown}" for name, shown in hit.args.items())
         return f"{hit.cycle:8}  {short_name(hit.event)}: {place}{values}"
 
     def _hear(self, told: Report) -> None:
@@ -258,7 +258,7 @@ class Session:
             "event": hit.event.name,
             "pc": f"{hit.pc:#x}",
             "return_address": None if address is None else f"{address:#x}",
-            "args": {arg.name: shown for arg, shown in zip(hit.event.spec.args, hit.shown, strict=True)},
+            "args": hit.args,
         }
 
 
