@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from aarch64.bits import mask
 from aarch64.isa import table
-from aarch64.sampling import IMPLEMENTED, draw_fields, is_encoding_of
+from aarch64.sampling import IMPLEMENTED, draw_fields, is_encoding_of, is_register
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
 
+    from aarch64.isa.decoder import Decoded
     from aarch64.isa.definition import Definition
 
 _NEAR = 0.25
@@ -48,6 +49,22 @@ def simpler_words(word: int) -> Iterator[int]:
 def _ignored_bits(definition: Definition) -> int:
     fields = sum(mask(field.width) << field.low for field in definition.fields.values())
     return mask(32) & ~(definition.pattern.mask | fields)
+
+
+_NO_REGISTER = 31
+"""ZR or SP."""
+
+
+def with_lower_register(decoded: Decoded) -> Iterator[tuple[int, int, int]]:
+    """(word, number, lower number): the instruction with one of its registers renamed to one that it does not use."""
+    definition, fields = decoded.definition, dict(decoded.fields)
+    names = [name for name, field in definition.fields.items() if is_register(field)]
+    used = {fields[name] for name in names}
+    for number in sorted(used - {_NO_REGISTER}, reverse=True):
+        for lower in sorted(set(range(number)) - used):
+            renamed = fields | {name: lower for name in names if fields[name] == number}
+            if is_encoding_of(definition, renamed):
+                yield definition.encode(renamed), number, lower
 
 
 def simpler_values(value: int) -> Iterator[int]:
