@@ -31,6 +31,10 @@ Case = TypeVar("Case")
 Key = tuple[str, str, bool]
 
 
+MOST = 100
+"""So many findings are made small and told: an oracle that is wrong everywhere has thousands."""
+
+
 @attrs.frozen
 class Budget:
     """When a campaign ends: after so many examples, or so many seconds, whichever is first; None: no such limit."""
@@ -156,7 +160,9 @@ class Report:
     seconds: float
     hits: Counter[int]
     findings: tuple[Finding, ...]
-    """What diverges, in the order in which it was found."""
+    """What diverges, in the order in which it was found: the first MOST of it."""
+    left_out: int
+    """How many findings there are beyond those."""
     known: Counter[str]
     deaths: int
     """Workers that were killed; what they were at was done again."""
@@ -203,10 +209,10 @@ class Campaign(Generic[Case]):
         seconds = time.monotonic() - start
         findings: list[Finding] = []
         if found:
-            findings, is_interrupted = self._findings(tally, found, is_interrupted=is_interrupted)
+            findings, is_interrupted = self._findings(tally, found[:MOST], is_interrupted=is_interrupted)
         return Report(
             self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.hits,
-            tuple(findings), tally.known, self._deaths, is_interrupted,
+            tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, is_interrupted,
         )  # fmt: skip
 
     def _died(self, death: Death[Share]) -> None:
