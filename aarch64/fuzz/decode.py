@@ -258,7 +258,7 @@ def _spaced(text: str) -> str:
 
 
 _COMMENT = re.compile(r"\s*(//|;).*")
-_NUMBER = re.compile(r"\b(0x[0-9a-f]+|[0-9]+)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"(?<![-\w])(0x[0-9a-f]+|[0-9]+)\b", re.IGNORECASE)
 
 
 def means(text: str, decoded: Decoded) -> bool:

@@ -61,4 +61,5 @@ def test_random_words(capsys) -> None:
 def test_reasoned_differences_still_differ(difference) -> None:
     assert difference.examples
     for verdict in Comparison(LLVM, TextRule.EXACT, [difference]).check(difference.examples):
+        assert isinstance(verdict, Divergence)
         assert verdict.reason == difference.reason
