@@ -138,7 +138,7 @@ class FuzzJob(Generic[Case]):
 class Watcher(Protocol):
     """Who is told how a campaign goes on."""
 
-    def progress(self, tally: Tally[Case], seconds: float) -> None:
+    def progress(self, tally: Tally[Any], seconds: float) -> None:
         """A share is done."""
 
     def shrinking(self, findings: int) -> None:
@@ -146,6 +146,19 @@ class Watcher(Protocol):
 
     def died(self, death: Death[Share]) -> None:
         """A worker was killed, and its share is done again."""
+
+
+class Silence:
+    """A watcher who does not care."""
+
+    def progress(self, tally: Tally[Any], seconds: float) -> None:
+        """Nothing."""
+
+    def shrinking(self, findings: int) -> None:
+        """Nothing."""
+
+    def died(self, death: Death[Share]) -> None:
+        """Nothing."""
 
 
 @attrs.frozen
@@ -181,8 +194,8 @@ class Campaign(Generic[Case]):
     setup: Setup[Case]
     seed: int
     budget: Budget
-    workers: int
-    watcher: Watcher
+    workers: int = 1
+    watcher: Watcher = attrs.field(factory=Silence)
     includes_known: bool = False
     """Whether what diverges for a known reason is a finding, too."""
     _deaths: int = attrs.field(default=0, init=False)

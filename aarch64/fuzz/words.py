@@ -39,11 +39,20 @@ def simpler_words(word: int) -> Iterator[int]:
     ignored = _ignored_bits(definition)
     if (canonical := definition.encode(fields)) != word:
         yield canonical
-    for name in definition.fields:
-        for value in simpler_values(fields[name]):
-            changed = fields | {name: value}
-            if is_encoding_of(definition, changed):
-                yield definition.encode(changed) & ~ignored | word & ignored
+    for changed in _simpler_fields(fields):
+        if is_encoding_of(definition, changed):
+            yield definition.encode(changed) & ~ignored | word & ignored
+
+
+def _simpler_fields(fields: dict[str, int]) -> Iterator[dict[str, int]]:
+    """All fields zero; all but one; then one after the other nearer to zero."""
+    nonzero = [name for name, value in fields.items() if value]
+    if len(nonzero) > 1:
+        zeros = dict.fromkeys(fields, 0)
+        yield zeros
+        yield from (zeros | {name: fields[name]} for name in nonzero)
+    for name in nonzero:
+        yield from (fields | {name: value} for value in simpler_values(fields[name]))
 
 
 def _ignored_bits(definition: Definition) -> int:
