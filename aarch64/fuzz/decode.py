@@ -17,8 +17,9 @@ from aarch64.fuzz.decoders.differences import Difference, read_differences
 from aarch64.fuzz.decoders.llvm import Llvm
 from aarch64.fuzz.oracles import DECODERS, DecodeOracle, OracleError, plugged_in
 from aarch64.fuzz.target import Agreement, Divergence
-from aarch64.fuzz.words import draw_word, simpler_words
+from aarch64.fuzz.words import simpler_words
 from aarch64.isa import table
+from aarch64.sampling import draw_word
 
 if TYPE_CHECKING:
     import random
@@ -122,7 +123,7 @@ class DecodeTarget:
 
     def draw(self, rng: random.Random) -> int:
         """A word."""
-        return draw_word(rng)
+        return int(draw_word(rng))
 
     def check(self, cases: Sequence[int]) -> Sequence[Verdict]:
         """The verdict on each word."""

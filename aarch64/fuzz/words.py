@@ -1,32 +1,16 @@
-"""Words to try, biased towards the edges of the table, and the steps by which a word becomes simpler."""
+"""The steps by which a word becomes simpler."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aarch64.bits import mask
 from aarch64.isa import table
-from aarch64.sampling import IMPLEMENTED, draw_fields, is_encoding_of, is_register
+from aarch64.sampling import is_encoding_of, is_register
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Iterator
 
     from aarch64.isa.decoder import Decoded
-    from aarch64.isa.definition import Definition
-
-_NEAR = 0.25
-_UNIFORM = 0.15
-
-
-def draw_word(rng: random.Random) -> int:
-    """A word: mostly of an implemented definition, each as likely; one bit away from that; or any."""
-    choice = rng.random()
-    if choice < _UNIFORM:
-        return rng.getrandbits(32)
-    definition = rng.choice(IMPLEMENTED)
-    word = definition.encode(draw_fields(definition, rng))
-    return word ^ 1 << rng.randrange(32) if choice < _UNIFORM + _NEAR else word
 
 
 def simpler_words(word: int) -> Iterator[int]:
@@ -36,7 +20,7 @@ def simpler_words(word: int) -> Iterator[int]:
         yield from (word & ~(1 << bit) for bit in reversed(range(32)) if word >> bit & 1)
         return
     definition, fields = decoded.definition, dict(decoded.fields)
-    ignored = _ignored_bits(definition)
+    ignored = definition.pattern.ignored
     if (canonical := definition.encode(fields)) != word:
         yield canonical
     for changed in _simpler_fields(fields):
@@ -53,11 +37,6 @@ def _simpler_fields(fields: dict[str, int]) -> Iterator[dict[str, int]]:
         yield from (zeros | {name: fields[name]} for name in nonzero)
     for name in nonzero:
         yield from (fields | {name: value} for value in simpler_values(fields[name]))
-
-
-def _ignored_bits(definition: Definition) -> int:
-    fields = sum(mask(field.width) << field.low for field in definition.fields.values())
-    return mask(32) & ~(definition.pattern.mask | fields)
 
 
 _NO_REGISTER = 31

@@ -55,11 +55,11 @@ def decode(
 ) -> None:
     """Draw words, and compare what our decoder and another one make of each.
 
-    Most words are of an implemented instruction, each as likely, with fields that are often at their limits; a quarter
-    is one bit away from that; the rest is any word. Compared is whether a word is allocated, and its text: to the
-    letter, or by its meaning, where a text that assembles to the same word is as good. What we do not implement
-    (a64 isa --unsupported) is not compared. Without an oracle, words are held to laws: what decodes encodes back, and
-    each way to write an instruction assembles to it.
+    Words are encodings of implemented instructions, each as likely, often with fields at their limits or near the
+    condition of an alias; with ignored bits set; one bit away from an encoding; not implemented; or any. Compared is
+    whether a word is allocated, and its text: to the letter, or by its meaning, where a text that assembles to the same
+    word is as good. What we do not implement (a64 isa --unsupported) is not compared. Without an oracle, words are held
+    to laws: what decodes encodes back, and each way to write an instruction assembles to it.
 
     Of llvm and capstone it is known where they are wrong by the architecture's pseudocode, or older than it; such
     differences are counted, and not shown.

@@ -8,7 +8,7 @@ from aarch64.fuzz.decode import Comparison, TextRule
 from aarch64.fuzz.decoders.capstone_ import Capstone
 from aarch64.fuzz.decoders.differences import read_differences
 from aarch64.fuzz.target import Divergence
-from aarch64.fuzz.words import draw_word
+from aarch64.sampling import draw_word
 
 WORDS = 10_000
 CAPSTONE = Capstone()
