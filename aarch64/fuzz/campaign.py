@@ -24,11 +24,9 @@ from aarch64.fuzz.workers import Death, perform
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from aarch64.fuzz.target import Setup, Target
+    from aarch64.fuzz.target import Key, Setup, Target
 
 Case = TypeVar("Case")
-
-Key = tuple[str, str, bool]
 
 
 MOST = 100

@@ -76,7 +76,11 @@ class DecodeSetup:
     rule: TextRule | None = None
     decoder: DecodeOracle | None = None
     target: str = attrs.field(default="decode", init=False)
-    share: int = attrs.field(default=2000, init=False)
+
+    @property
+    def share(self) -> int:
+        """How many words are worth checking together: a command is started for each share."""
+        return 5000 if self.command else 2000
 
     @contextmanager
     def opened(self) -> Iterator[DecodeTarget]:

@@ -16,7 +16,7 @@ from aarch64.fuzz.emulators.unicorn_ import Unicorn
 from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, OracleError, Outcome, plugged_in
 from aarch64.fuzz.states import simpler_states, state_from_json, state_lines, state_to_json
 from aarch64.fuzz.target import Agreement, Divergence
-from aarch64.fuzz.words import simpler_words, with_lower_register
+from aarch64.fuzz.words import registers_of, simpler_words, with_lower_register
 from aarch64.isa import table
 from aarch64.isa.definition import Trait
 from aarch64.sampling import IMPLEMENTED, State, draw_fields
@@ -157,7 +157,7 @@ class ExecuteTarget:
             x[number], x[lower] = x[lower], x[number]
             yield ExecuteCase(word, attrs.evolve(case.state, x=tuple(x)))
         yield from (ExecuteCase(word, case.state) for word in simpler_words(case.word))
-        yield from (ExecuteCase(case.word, state) for state in simpler_states(case.state))
+        yield from (ExecuteCase(case.word, state) for state in simpler_states(case.state, registers_of(decoded)))
 
     def words(self, case: ExecuteCase) -> Sequence[int]:
         """The instruction."""

@@ -49,9 +49,9 @@ def decoding(word: int) -> Violation | None:
 
 
 def disassembly(word: int) -> Violation | None:
-    """What is implemented has a text, and only that."""
+    """What has a syntax has a text, and only that; what is implemented has one."""
     decoded = table.decode(word)
-    has_text = decoded is not None and decoded.definition.unsupported is None
+    has_text = decoded is not None and (bool(decoded.definition.asm) or decoded.definition.unsupported is None)
     text = table.disassemble(word)
     if text.startswith(".inst ") == has_text:
         return Violation("disassembly", "a text" if has_text else ".inst", text)

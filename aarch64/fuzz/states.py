@@ -10,7 +10,7 @@ from aarch64.bits import mask
 from aarch64.sampling import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
 
     from aarch64.fuzz.target import Json
 
@@ -38,10 +38,11 @@ def state_lines(state: State) -> Iterator[str]:
         yield f"{name:>4} = {text}"
 
 
-def simpler_states(state: State) -> Iterator[State]:
-    """States with less in a register; all of them zero first."""
-    if any(state.x):
-        yield attrs.evolve(state, x=(0,) * _REGISTERS)
+def simpler_states(state: State, used: Container[int]) -> Iterator[State]:
+    """States with less in a register; those that are not `used` zero first."""
+    x = tuple(value if number in used else 0 for number, value in enumerate(state.x))
+    if x != state.x:
+        yield attrs.evolve(state, x=x)
     for number, value in enumerate(state.x):
         for simpler in _simpler(value):
             yield attrs.evolve(state, x=(*state.x[:number], simpler, *state.x[number + 1 :]))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 Json: TypeAlias = dict[str, Any]
 """A JSON object."""
 
+Key: TypeAlias = tuple[str, str, str]
+"""Place, kind and reason of a divergence."""
+
 Case = TypeVar("Case")
 
 
@@ -41,9 +44,9 @@ class Divergence:
     """Why, where this is known: theirs is wrong by the architecture's pseudocode."""
 
     @property
-    def key(self) -> tuple[str, str, bool]:
+    def key(self) -> Key:
         """What makes two divergences the same finding."""
-        return self.place, self.kind, bool(self.reason)
+        return self.place, self.kind, self.reason
 
 
 Verdict: TypeAlias = Agreement | Divergence

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     metavar="S",
     default=60.0,
     show_default=True,
-    help="The seconds it has for 2000 words.",
+    help="The seconds it has for a batch of words.",
 )
 @click.option(
     "--text",
