@@ -124,6 +124,8 @@ class DecodeTarget:
     """Words, judged: a case is a word."""
 
     judge: Judge
+    together: int = attrs.field(default=100, init=False)
+    """Oracles may be processes."""
 
     def draw(self, rng: random.Random) -> int:
         """A word."""

@@ -112,6 +112,7 @@ class ExecuteTarget:
 
     pair: Pair
     differences: Sequence[Difference]
+    together: int = attrs.field(default=1, init=False)
 
     def draw(self, rng: random.Random) -> ExecuteCase:
         """An instruction, each definition as likely, in a state that it can do something in."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from aarch64.fuzz.target import Divergence
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
 
 Case = TypeVar("Case")
 
-_ROUNDS = 100
+_MOST = 5000
+"""So many simpler cases are tried for one that diverges."""
 
 
 def shrink(target: Target[Case], diverging: Sequence[tuple[Case, Divergence]]) -> list[tuple[Case, Divergence]]:
@@ -21,27 +23,37 @@ def shrink(target: Target[Case], diverging: Sequence[tuple[Case, Divergence]]) -
 
     All cases are made smaller together, because oracles that are processes answer many cases as fast as one.
     """
-    smallest = list(diverging)
-    open_places = list(range(len(smallest)))
-    for _ in range(_ROUNDS):
-        candidates = [(place, case) for place in open_places for case in target.simpler(smallest[place][0])]
-        verdicts = target.check([case for _, case in candidates])
-        smaller = dict(_first_smaller(smallest, candidates, verdicts))
-        for place, pair in smaller.items():
-            smallest[place] = pair
-        open_places = list(smaller)
-        if not open_places:
-            break
-    return smallest
+    descents = [_Descent(target, case, divergence) for case, divergence in diverging]
+    while going_on := [descent for descent in descents if not descent.is_over]:
+        tried = [descent.next_cases() for descent in going_on]
+        verdicts = iter(target.check([case for cases in tried for case in cases]))
+        for descent, cases in zip(going_on, tried, strict=True):
+            descent.go_on(cases, list(islice(verdicts, len(cases))))
+    return [(descent.case, descent.divergence) for descent in descents]
 
 
-def _first_smaller(
-    smallest: Sequence[tuple[Case, Divergence]], candidates: Sequence[tuple[int, Case]], verdicts: Sequence[Verdict]
-) -> Iterator[tuple[int, tuple[Case, Divergence]]]:
-    """For each place, the first candidate that diverges as the case there does."""
-    done = set()
-    for (place, case), verdict in zip(candidates, verdicts, strict=True):
-        if place in done or not isinstance(verdict, Divergence) or verdict.key != smallest[place][1].key:
-            continue
-        done.add(place)
-        yield place, (case, verdict)
+class _Descent(Generic[Case]):
+    """The way of one case down to its smallest."""
+
+    def __init__(self, target: Target[Case], case: Case, divergence: Divergence) -> None:
+        self.case = case
+        self.divergence = divergence
+        self.is_over = False
+        self._target = target
+        self._candidates: Iterator[Case] = target.simpler(case)
+        self._left = _MOST
+
+    def next_cases(self) -> list[Case]:
+        """The next simpler cases to try; none: it is over."""
+        cases = list(islice(self._candidates, min(self._target.together, self._left)))
+        self._left -= len(cases)
+        self.is_over = not cases
+        return cases
+
+    def go_on(self, cases: Sequence[Case], verdicts: Sequence[Verdict]) -> None:
+        """Go on from the first of these cases that still diverges, if one does."""
+        for case, verdict in zip(cases, verdicts, strict=True):
+            if isinstance(verdict, Divergence) and verdict.key == self.divergence.key:
+                self.case, self.divergence = case, verdict
+                self._candidates = self._target.simpler(case)
+                return

@@ -55,6 +55,10 @@ Verdict: TypeAlias = Agreement | Divergence
 class Target(Protocol[Case]):
     """Something that is fuzzed, open and ready. Checking a case is a pure function of the case."""
 
+    @property
+    def together(self) -> int:
+        """How many cases are checked in hardly more time than one."""
+
     def draw(self, rng: random.Random) -> Case:
         """A case; the same one for a generator in the same state."""
 
