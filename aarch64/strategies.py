@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from aarch64.sampling.encodings import Encoding, candidates, choose_encoding, encoding, encoding_of
 from aarch64.sampling.fields import choose_fields
+from aarch64.sampling.programs import DEFAULTS, Program, ProgramOptions, choose_program, straight_definitions
 from aarch64.sampling.states import State, choose_state, choose_value, state
 from aarch64.sampling.words import Word, WordKind, choose_word
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "DrawnChoices",
     "Encoding",
+    "Program",
+    "ProgramOptions",
     "State",
     "Word",
     "WordKind",
@@ -41,6 +44,7 @@ __all__ = [
     "encoding_of",
     "encodings",
     "fields_of",
+    "programs",
     "state",
     "states",
     "values",
@@ -151,3 +155,13 @@ def values() -> st.SearchStrategy[int]:
 def states(around: int | None = None) -> st.SearchStrategy[State]:
     """Any state of the registers; with `around`, most hold addresses within 1KB of it, and SP an aligned one."""
     return _drawn(lambda choices: choose_state(choices, around))
+
+
+def programs(options: ProgramOptions = DEFAULTS) -> st.SearchStrategy[Program]:
+    """Programs that run by themselves, and end (see `aarch64.sampling.programs`).
+
+    Raises:
+        NothingSelected: no instruction is of that group, feature and machine.
+    """
+    straight_definitions(options.group, options.feature, options.available)  # now, and not when one is drawn
+    return _drawn(lambda choices: choose_program(choices, options))

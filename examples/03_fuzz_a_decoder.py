@@ -27,12 +27,11 @@ def swaps_registers(word: int, text: str) -> str:
 
 
 def takes_always_for_a_condition(word: int, text: str) -> str:
-    """CSINC of one register is CINC with the condition inverted, unless that is AL or NV: it forgets AL."""
-    decoded = decode(word)
-    if decoded is None or decoded.definition.title != "CSINC" or not text.endswith(", al"):
+    """CSINC, CSINV and CSNEG of one register are CINC, CINV and CNEG, unless the condition is AL or NV: it forgets AL."""
+    name, *operands = text.replace(",", "").split()
+    if name not in ("csinc", "csinv", "csneg") or operands[3] != "al" or operands[1] != operands[2]:
         return text
-    _, rd, rn, rm, _ = text.replace(",", "").split()
-    return f"cinc {rd}, {rn}, nv" if rn == rm else text
+    return f"{name.replace('s', '', 1)} {operands[0]}, {operands[1]}, nv"
 
 
 def forgets_the_limit(word: int, text: str) -> str:

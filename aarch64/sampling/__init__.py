@@ -5,7 +5,7 @@ Functions of a `random.Random`, for those who try many thousands of cases:
     rng = random.Random(7)
     draw_encoding(rng, group="Bitfield move").text
     draw_word(rng)
-    draw_program(rng, with_faults=True).text
+    draw_program(rng, ProgramOptions(with_faults=True)).text
 
 `aarch64.strategies` has the same for Hypothesis, which shrinks what fails. Both draw by the same functions
 (`choose_...`), from what `Choices` decides.
@@ -23,6 +23,7 @@ from aarch64.sampling.fields import (
     is_register,
     samples,
 )
+from aarch64.sampling.programs import Program, ProgramOptions, choose_program, draw_program
 from aarch64.sampling.states import INTERESTING, State, choose_state, draw_state, draw_value, state
 from aarch64.sampling.words import Word, WordKind, choose_word, draw_word
 
@@ -32,16 +33,20 @@ __all__ = [
     "UNSUPPORTED",
     "Choices",
     "Encoding",
+    "Program",
+    "ProgramOptions",
     "RandomChoices",
     "State",
     "Word",
     "WordKind",
     "choose_encoding",
     "choose_fields",
+    "choose_program",
     "choose_state",
     "choose_word",
     "draw_encoding",
     "draw_fields",
+    "draw_program",
     "draw_state",
     "draw_value",
     "draw_word",
