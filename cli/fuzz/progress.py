@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aarch64.coverage import Kind
 from cli import console
 
 if TYPE_CHECKING:
@@ -28,9 +29,8 @@ class Progress:
             return
         findings = sum(not first.divergence.reason for first in tally.firsts.values())
         rate = tally.examples / seconds
-        self._show(
-            f"{tally.examples:,} examples, {rate:,.0f} a second, {len(tally.hits)} definitions, {findings} findings"
-        )
+        met = sum(each.kind is Kind.DEFINITION for each in tally.coverage.counts)
+        self._show(f"{tally.examples:,} examples, {rate:,.0f} a second, {met} definitions, {findings} findings")
 
     def shrinking(self, findings: int) -> None:
         """Show what is going on now."""
