@@ -1,7 +1,7 @@
 """Somebody's decoder, fuzzed: a program that reads words and writes text, and has four bugs.
 
-python examples/03_fuzz_a_decoder.py            find them
-python examples/03_fuzz_a_decoder.py --decode   be that decoder, as a64 fuzz decode --oracle-cmd runs it
+python examples/04_fuzz_a_decoder.py            find them
+python examples/04_fuzz_a_decoder.py --decode   be that decoder, as a64 fuzz decode --oracle-cmd runs it
 """
 
 import shlex
