@@ -10,7 +10,8 @@ and `{field?text}` a suffix printed when a one-bit field is set.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar, dataclass_transform, runtime_checkable
 
 import attrs
@@ -74,6 +75,32 @@ class Shown(Operand, Protocol):
         """How the Arm ARM shows it: `<Xt>`, `#<imm>`, `{, <shift> #<amount>}`; braces hold what may be left out."""
 
 
+Texts = str | Sequence["Texts"]
+"""A text, or texts in a table of one dimension or more."""
+
+
+class Listed(ABC):
+    """An operand whose text is looked up in a table, which templates do without asking it."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> tuple[str, ...]:
+        """The fields that the table is indexed by, one after the other."""
+
+    @property
+    @abstractmethod
+    def texts(self) -> Texts:
+        """The table, with a dimension for each key."""
+
+    def format(self, fields: Fields, address: int | None) -> str:
+        """The text for these fields."""
+        found = self.texts
+        for key in self.keys:
+            found = found[fields[key]]
+        assert isinstance(found, str)
+        return found
+
+
 @dataclass_transform(frozen_default=True, field_specifiers=(attrs.field,))
 def operand(cls: type[_T]) -> type[_T]:
     """Make a record of an operand kind. There are many; comparing and showing them, which nobody does, is left out."""
@@ -89,6 +116,11 @@ class OneField:
     @property
     def fields(self) -> tuple[str, ...]:
         """The field's name alone."""
+        return (self.field,)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What the operand is looked up by, if it is `Listed`."""
         return (self.field,)
 
 
@@ -181,7 +213,7 @@ class Cursor:
 
 
 @operand
-class _Suffix(OneField):
+class _Suffix(OneField, Listed):
     """`{field?text}`: the text when the one-bit field is set."""
 
     text: str
@@ -190,8 +222,9 @@ class _Suffix(OneField):
     def symbol(self) -> str:
         return f"{{{self.text}}}"
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        return self.text if fields[self.field] else ""
+    @property
+    def texts(self) -> Texts:
+        return "", self.text
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         return {self.field: int(cursor.accept(self.text))}
