@@ -41,6 +41,15 @@ class Field:
         value = (word >> self.low) & mask(self.width)
         return signed(value, self.width) if self.is_signed else value
 
+    @property
+    def expression(self) -> str:
+        """`extract` as Python source, of a 32-bit `word`."""
+        bits = f"word >> {self.low}" if self.low else "word"
+        if self.low + self.width < WORD_BITS:
+            bits += f" & {mask(self.width)}"
+        half = 1 << (self.width - 1)
+        return f"({bits} ^ {half}) - {half}" if self.is_signed else bits
+
     def insert(self, value: int) -> int:
         """The field's bits in a word; ValueError when `value` does not fit."""
         if value not in self.domain:
