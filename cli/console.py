@@ -89,6 +89,11 @@ def write_json(value: Any) -> None:
     sys.stdout.flush()
 
 
+def plain(lines: Iterable[Line]) -> str:
+    """Lines as one text without styles, each ended."""
+    return "".join(f"{_plain(line)}\n" for line in lines)
+
+
 def _plain(line: Line) -> str:
     if isinstance(line, str):
         return line
@@ -136,7 +141,7 @@ class Renderer:
         """The lines, each ended, with colours if it is a terminal that has them."""
         if self._terminal is not None:
             return self._terminal.rendered(lines)
-        return "".join(f"{_plain(line)}\n" for line in lines)
+        return plain(lines)
 
 
 def examples(*lines: str) -> str:

@@ -21,7 +21,7 @@ COMMANDS = {
     "run": "cli.run:run",
     "walk": "cli.walk:walk",
     "probe": "cli.probe:probe",
-    "xol": "cli.xol:xol",
+    "xol": "cli.xol.command:xol",
     "disasm": "cli.disasm:disasm",
     "decode": "cli.decode:decode",
     "asm": "cli.asm:asm",

@@ -97,11 +97,16 @@ _GLUE = "\N{NO-BREAK SPACE}"
 
 
 def fitted(text: str, stream: TextIO, indent: str = "") -> list[str]:
-    """A line as a stream can show it: on a terminal that is too narrow, cut, the rest indented; else as it is.
+    """A line as a stream can show it: on a terminal wrapped to its width, else as it is."""
+    return wrapped(text, console.width(stream) if stream.isatty() else None, indent)
+
+
+def wrapped(text: str, columns: int | None, indent: str = "") -> list[str]:
+    """A line in so many columns: cut where it is longer, the rest indented; None for as many as it takes.
 
     The line of a descriptor is cut between its facts only.
     """
-    if not stream.isatty():
+    if columns is None:
         return [f"{indent}{text}"]
     import textwrap  # noqa: PLC0415  (only a terminal pays for it)
 
@@ -109,7 +114,7 @@ def fitted(text: str, stream: TextIO, indent: str = "") -> list[str]:
     hanging = indent + " " * (level.end() if level else 2)
     lines = textwrap.wrap(
         _INSIDE_A_FACT.sub(_GLUE, text) if level else text,
-        console.width(stream),
+        columns,
         initial_indent=indent,
         subsequent_indent=hanging,
         break_long_words=False,

@@ -120,18 +120,16 @@ def _argument(machine: Machine, text: str) -> int:
 
 
 def check_files(
-    machine_options: MachineOptions, outputs: Mapping[str, str | None], inputs: Mapping[str, str] | None = None
+    machine_options: MachineOptions | None, outputs: Mapping[str, str | None], inputs: Mapping[str, str] | None = None
 ) -> None:
     """Refuse to write into one file twice, or over one that is read.
 
     Args:
-        machine_options: with the program, and what is put beside it.
+        machine_options: with the program, and what is put beside it; None where there is none.
         outputs: by the name of its option, each file that is to be written.
         inputs: other files that are read, and what they are called.
     """
-    taken = {Path(machine_options.program).resolve(): "the program"}
-    for placement in machine_options.placements:
-        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
+    taken = _read_by(machine_options) if machine_options is not None else {}
     taken |= {Path(file).resolve(): name for file, name in (inputs or {}).items()}
     for name, file in outputs.items():
         if file == "":
@@ -142,6 +140,14 @@ def check_files(
         if path in taken and (path.is_file() or not path.exists()):
             raise InputError(f"{file}: {name} would overwrite {taken[path]}: give another file")
         taken[path] = name
+
+
+def _read_by(machine_options: MachineOptions) -> dict[Path, str]:
+    """The files of a machine, and what they are called."""
+    taken = {Path(machine_options.program).resolve(): "the program"}
+    for placement in machine_options.placements:
+        taken.setdefault(Path(placement.file).resolve(), "the file of --load")
+    return taken
 
 
 @contextmanager

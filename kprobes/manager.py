@@ -11,6 +11,9 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Self, TypeAlias
 
+import attrs
+
+from kprobes import checkpoint
 from kprobes.analysis import Analysis
 from kprobes.arch.host import KernelHooks, MachineHost, StoredFrame, page_allocator
 from kprobes.arch.text import TextReader, layout_of, symbolic
@@ -28,7 +31,8 @@ from kprobes.slots import Slots
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aarch64.machine import Machine
+    from aarch64.machine import Machine, Snapshot
+    from kprobes.checkpoint import Checkpoint
     from kprobes.host import Frame
     from kprobes.layout import Forbidden
     from kprobes.patching import Patch
@@ -41,6 +45,14 @@ UPCALL = 0xA64
 """The BRK by which code that stands for C functions of the kernel calls the host."""
 _BRK_UPCALL = 0xD420_0000 | UPCALL << 5
 _KPROBE, _SLOT, _KRETPROBE = 4, 6, 7
+
+
+@attrs.frozen
+class Saved:
+    """The state of a machine and of its kprobes."""
+
+    machine: Snapshot
+    kprobes: Checkpoint
 
 
 class Kprobes:
@@ -193,6 +205,18 @@ class Kprobes:
     @enabled.setter
     def enabled(self, wanted: bool) -> None:
         self.registry.enabled = wanted
+
+    # --- going back
+
+    def save(self) -> Saved:
+        """The state of the machine and of its kprobes, between two cycles; no handler may be running."""
+        parts = (self.engine, self.registry, self.slots, self.kretprobes, self.jprobes, self._host)
+        return Saved(self.machine.snapshot(), checkpoint.save(parts))
+
+    def restore(self, saved: Saved) -> None:
+        """Return to a state: `checkpoint` says what that does not undo."""
+        self.machine.restore(saved.machine)
+        checkpoint.restore(saved.kprobes)
 
     # --- what there is
 

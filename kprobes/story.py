@@ -13,6 +13,7 @@ import attrs
 from kprobes.reports import Moment
 
 if TYPE_CHECKING:
+    from aarch64.stop import Stop
     from kprobes.host import Strip
 
 
@@ -73,6 +74,59 @@ _TITLES = {
 """What the moments that the kernel sees are called by people."""
 
 
+@unique
+class Lane(Enum):
+    """Whose code it is, or what is done for it: the tracks of a sequence diagram."""
+
+    GUEST = "program"
+    """The program: the probed code, and what it calls."""
+    KERNEL = "exception"
+    """An exception is handled."""
+    HANDLER = "handler"
+    """Code of the guest within a hit: handlers of probes, or of exceptions."""
+    SLOT = "slot"
+    """The slot, and what is behind it."""
+    TRAMPOLINE = "trampoline"
+    """The code that a function with a return probe returns to."""
+
+
+_LANES = {
+    Between.SLOT_REACHED: Lane.SLOT,
+    Between.EXECUTED: Lane.SLOT,
+    Between.BEHIND_SLOT: Lane.SLOT,
+    Between.REENTERED: Lane.KERNEL,
+    Between.REDIRECTED: Lane.KERNEL,
+    Between.BREAK_HANDLED: Lane.KERNEL,
+    Between.OTHER_EXCEPTION: Lane.KERNEL,
+    Between.RETURN_HANDLERS: Lane.KERNEL,
+    Between.DIED: Lane.KERNEL,
+    Between.IN_TRAMPOLINE: Lane.TRAMPOLINE,
+}
+"""Where a moment between is, unless it is in the program or, within a hit, in a handler."""
+
+EXCEPTIONS = frozenset(
+    {Moment.BRK_TAKEN, Moment.STEP_TAKEN, Moment.SLOT_BRK_TAKEN, Between.OTHER_EXCEPTION, Between.RETURN_HANDLERS}
+)
+"""The moments at which an exception has been taken."""
+
+
+@attrs.frozen
+class RegisterValues:
+    """The registers at a moment; while an exception is handled, those that the exception return restores.
+
+    Attributes:
+        x: X0 to X30, 64 bits each.
+        sp: the stack pointer in use.
+        pc: the program counter.
+        pstate: PSTATE, as SPSR_EL1 has it.
+    """
+
+    x: tuple[int, ...]
+    sp: int
+    pc: int
+    pstate: int
+
+
 @attrs.frozen
 class Executed:
     """An instruction: its address, its word and its text."""
@@ -95,6 +149,7 @@ class StoryMoment:
         pc: the PC; while the kernel handles an exception, None: that is no code of the guest.
         strip: the bits of a step, live and saved.
         mdscr: MDSCR_EL1.
+        registers: the registers.
         elr: where the exception return leads, None outside of an exception.
         spsr: the PSTATE that it restores, likewise.
         esr: the syndrome, None outside of an exception.
@@ -115,6 +170,7 @@ class StoryMoment:
     pc: int | None
     strip: Strip
     mdscr: int
+    registers: RegisterValues
     elr: int | None = None
     spsr: int | None = None
     esr: int | None = None
@@ -132,6 +188,18 @@ class StoryMoment:
         return self.moment.name.lower()
 
     @property
+    def lane(self) -> Lane:
+        """Whose code it is."""
+        if isinstance(self.moment, Moment):
+            return Lane.KERNEL
+        return _LANES.get(self.moment, Lane.HANDLER if self.depth else Lane.GUEST)
+
+    @property
+    def is_exception(self) -> bool:
+        """Whether an exception has just been taken."""
+        return self.moment in EXCEPTIONS
+
+    @property
     def title(self) -> str:
         """What it is called by people."""
         return self.moment.value if isinstance(self.moment, Between) else _TITLES[self.moment]
@@ -146,3 +214,18 @@ class Story:
 
     moments: tuple[StoryMoment, ...]
     ended: str = ""
+
+
+@attrs.frozen
+class End:
+    """The run has ended, and the hit has not come.
+
+    Attributes:
+        hits: how many there were.
+        stop: what ended the run.
+        died: whether the kernel would have died of a probe (BUG).
+    """
+
+    hits: int
+    stop: Stop
+    died: bool = False

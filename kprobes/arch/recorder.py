@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.exceptions import ExceptionClass, Vector
+from aarch64.pstate import PState
 from aarch64.stop import Stop, StopReason
 from aarch64.syndrome import describe, describe_taken
 from kprobes.arch.code import instruction_of
@@ -19,11 +20,11 @@ from kprobes.behaviour import Execution, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD
 from kprobes.errors import KprobesError
 from kprobes.explanations import Circumstances, explain
-from kprobes.pt_regs import SS, A, D, F, I
+from kprobes.pt_regs import GENERAL_REGISTERS, SS, A, D, F, I
 from kprobes.reports import Moment, MomentReport, TransitionReport
 from kprobes.returns import Kretprobe
 from kprobes.slots import PAGE_SIZE
-from kprobes.story import Between, Executed, Story, StoryMoment
+from kprobes.story import Between, End, Executed, RegisterValues, Story, StoryMoment
 from kprobes.transitions import Action, State
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _MASK_NAMES = {D: "D", A: "A", I: "I", F: "F"}
 _IMM16 = 0xFFFF
 
 
-def seek(kprobes: Kprobes, probe: Kprobe, hit: int, run: Run) -> tuple[int, Stop | None]:
+def seek(kprobes: Kprobes, probe: Kprobe | Kretprobe, hit: int, run: Run) -> End | None:
     """Run to where the BRK of a hit is about to be executed.
 
     Args:
@@ -64,17 +65,21 @@ def seek(kprobes: Kprobes, probe: Kprobe, hit: int, run: Run) -> tuple[int, Stop
         run: runs the machine.
 
     Returns:
-        How many hits there were, and what ended the run if it was not that hit.
+        None at that hit; else what ended the run.
     """
     cpu, found = kprobes.machine.cpu, 0
+    address = probe.kprobe.at if isinstance(probe, Kretprobe) else probe.at
     while True:
-        if cpu.pc == probe.at and cpu.pstate.el == KERNEL and kprobes.engine.block.state is State.IDLE:
+        if cpu.pc == address and cpu.pstate.el == KERNEL and kprobes.engine.block.state is State.IDLE:
             found += 1
             if found == hit:
-                return found, None
-        stop = run(probe.at)
+                return None
+        try:
+            stop = run(address)
+        except KprobesError as error:
+            return End(found, Stop(StopReason.STUCK, str(error)), died=True)
         if stop.reason is not StopReason.UNTIL:
-            return found, stop
+            return End(found, stop)
 
 
 def tell(kprobes: Kprobes, probe: Kprobe | Kretprobe, run: Run) -> Story:
@@ -259,7 +264,8 @@ class _Recorder:
         d, i, ss = _bits(taken.spsr)
         strip = attrs.evolve(self._engine.host.strip(None), d=d, i=i, ss=ss)
         told = self._moment(moment, pc=taken.elr, strip=strip, instruction=executed, what=what)
-        self._append(attrs.evolve(told, cycle=taken.cycle, el=taken.source_el))
+        registers = self._interrupted(taken)
+        self._append(attrs.evolve(told, cycle=taken.cycle, el=taken.source_el, registers=registers))
 
     def _add_taken(self, moment: Between, taken: Taken, what: str = "") -> None:
         """A moment when an exception has been taken; its cycle is not counted yet."""
@@ -269,6 +275,7 @@ class _Recorder:
             attrs.evolve(
                 self._moment(moment, pc=taken.handler, strip=strip, what=what),
                 cycle=taken.cycle + 1,
+                registers=self._interrupted(taken),
                 elr=taken.elr,
                 spsr=taken.spsr,
                 esr=taken.esr,
@@ -374,6 +381,7 @@ class _Recorder:
             pc=pc,
             strip=bits,
             mdscr=host.mdscr,
+            registers=self._registers(pc, regs),
             elr=None if regs is None else regs.pc,
             spsr=None if regs is None else regs.pstate,
             esr=None if regs is None else regs.frame.esr,
@@ -384,6 +392,21 @@ class _Recorder:
             why=explanation.why,
             source=explanation.source,
         )
+
+    def _registers(self, pc: int | None, regs: PtRegs | None) -> RegisterValues:
+        """The registers of the guest; `pc` is known better than the CPU's, which is not up to date within a cycle."""
+        if regs is not None:
+            return RegisterValues(tuple(regs.x), regs.sp, regs.pc, regs.pstate)
+        cpu = self._cpu
+        return RegisterValues(
+            tuple(cpu.gpr[:GENERAL_REGISTERS]), cpu.sp, cpu.pc if pc is None else pc, cpu.pstate.to_spsr()
+        )
+
+    def _interrupted(self, taken: Taken) -> RegisterValues:
+        """The registers that an exception has interrupted."""
+        before = PState.from_spsr(taken.spsr)
+        sp = self._cpu.sp_el[before.el if before.sp else 0]
+        return RegisterValues(tuple(self._cpu.gpr[:GENERAL_REGISTERS]), sp, taken.elr, taken.spsr)
 
     def _words(self, slot: int) -> tuple[int, ...]:
         addresses = range(slot, slot + WORD * self._engine.rules.slot_words, WORD)

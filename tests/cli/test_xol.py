@@ -145,24 +145,34 @@ def test_a_function_that_is_called(xol):
 def test_json(xol, tmp_path):
     status, shown, _ = xol("p:q square", UNMASK, "--json", "hit.json")
     told = json.loads((tmp_path / "hit.json").read_text())
-    assert (0, 15) == (status, len(rows(shown)))
+    assert (0, "", 15) == (status, shown, len(told["moments"]))
     assert {
-        "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
+        "title": "", "outcome": "", "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
         "probe": {
             "address": f"{SQUARE:#x}", "symbol": "square+0x0/0x4", "word": "9b007c00", "text": "mul x0, x0, x0",
             "slot": "0x48001000",
         },
         "ended": "",
-    } == {key: value for key, value in told.items() if key != "moments"}  # fmt: skip
+    } == {key: value for key, value in told.items() if key not in ("code", "moments")}  # fmt: skip
+    assert [line["label"] for line in told["code"] if line["label"]] == ["square", "leave"]
+    (square,) = [line for line in told["code"] if line["label"] == "square"]
+    assert square == {
+        "address": f"{SQUARE:#x}", "word": "d4200080", "text": "brk #0x4", "label": "square",
+        "probed": "mul x0, x0, x0",
+    }  # fmt: skip
     by_key = {moment["moment"]: moment for moment in told["moments"]}
     assert {
-        "moment": "slot_reached", "title": "returned to the slot", "cycle": 6, "depth": 0, "probe": f"{SQUARE:#x}",
-        "el": 1, "pc": "0x48001000", "pstate": {"d": 0, "i": 1, "ss": 1}, "saved": None,
+        "moment": "slot_reached", "title": "returned to the slot", "lane": "slot", "cycle": 6, "depth": 0,
+        "probe": f"{SQUARE:#x}", "el": 1, "pc": "0x48001000", "pstate": {"d": 0, "i": 1, "ss": 1}, "saved": None,
         "mdscr": {"value": "0xa001", "ss": 1, "kde": 1, "mde": 1}, "elr": None, "spsr": None, "esr": None,
         "syndrome": "", "slot": "0x48001000", "slot_words": ["9b007c00"],
         "instruction": {"address": "0x48001000", "word": "9b007c00", "text": "mul x0, x0, x0"}, "instructions": 0,
+        "registers": by_key["slot_reached"]["registers"],
         "why": by_key["slot_reached"]["why"], "source": "Entering the active-not-pending state",
     } == by_key["slot_reached"]  # fmt: skip
+    registers = [by_key[key]["registers"] for key in ("slot_reached", "executed")]
+    assert [(each["x"][0], each["pc"]) for each in registers] == [("0x2", "0x48001000"), ("0x4", "0x48001004")]
+    assert {len(each["x"]) for each in registers} == {31}
     taken = by_key["step_taken"]
     assert ("0x48001004", "0xcf000022", "software step") == (taken["elr"], taken["esr"], taken["syndrome"])
     assert ({"d": 0, "i": 1, "ss": 0}, "0x1c5") == (taken["saved"], hex(int(taken["spsr"], 16) & 0x3FF))
@@ -212,7 +222,9 @@ def test_the_moments_are_those_documented():
         (("p square", "1", "--call", "square", UNMASK, "--hit", "2"),
          "there is no hit 2: 1 hit, then the program ended (the function returned)"),
         (("p square", "--json", "program.s"), "program.s: --json would overwrite the program: give another file"),
-        ((), "Missing argument 'SPEC'. (a64 xol --help)"),
+        ((), "there is no lesson 'program.s': a64 xol --list has them; of a program, give a SPEC, too "),
+        (("p square", "--json", "x", "--text", "x"), "x: --json would overwrite --text: give another file"),
+        (("p square", "--json", "-", "--text", "-"), "standard output can be written to by one option only "),
     ],
 )  # fmt: skip
 def test_wrong_usage(xol, arguments, message):
