@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import platform
 import statistics
 import sys
@@ -14,6 +13,7 @@ import click
 
 from aarch64.errors import AArch64Error
 from cli import console, probe_bench, report
+from cli.bench_tables import number, table
 from cli.console import InputError, Span, Style, heading
 from cli.engines import ENGINES, Engine, Run, Sample, UnavailableError, WrongResultError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, Workload
@@ -277,9 +277,9 @@ class Results:
         for engine in self.engines:
             progress(f"{name}: preparing {engine.name}")
             yield partial(row.prepare, engine, self.instructions), engine
-        for number in range(self.rounds):
+        for done in range(self.rounds):
             for cell in list(row.cells.values()):
-                progress(f"{name}: round {number + 1} of {self.rounds}, {cell.engine.name}")
+                progress(f"{name}: round {done + 1} of {self.rounds}, {cell.engine.name}")
                 yield partial(row.measure, cell), cell.engine
 
     def _attempt(self, row: Row, engine: Engine, action: Callable[[], None]) -> None:
@@ -389,24 +389,22 @@ PROMISES = (
 
 # --- the page
 
-_NOTHING = "-"
-
 
 def _page(results: Results) -> Iterator[console.Line]:
     rows = results.rows
     if rows:
         yield [heading("Million instructions per second")]
         names = [engine.name for engine in results.engines]
-        yield from _table(
+        yield from table(
             [engine.heading for engine in results.engines],
             [[row.workload.name, *(_speed(row, name) for name in names)] for row in rows],
         )
         yield ""
         yield [heading("Ratios")]
         ratios = [pair for pair in RATIOS if set(pair) <= set(names)]
-        yield from _table(
+        yield from table(
             [(f"{numerator} /", denominator) for numerator, denominator in ratios],
-            [[row.workload.name, *(_number(row.ratio(*pair)) for pair in ratios)] for row in rows],
+            [[row.workload.name, *(number(row.ratio(*pair)) for pair in ratios)] for row in rows],
         )
         yield ""
         yield from _promises(rows)
@@ -419,37 +417,7 @@ def _page(results: Results) -> Iterator[console.Line]:
 
 def _speed(row: Row, name: str) -> str:
     cell = row.cells.get(name)
-    return _number(None if cell is None else cell.speed / 1e6)
-
-
-def _number(value: float | None) -> str:
-    """Three significant digits without an exponent; two below 0.1, which keeps a column at five characters."""
-    if value is None:
-        return _NOTHING
-    digits = 3 if value >= 0.1 else 2
-    rounded = float(f"{value:.{digits - 1}e}")
-    decimals = digits - 1 - math.floor(math.log10(rounded))
-    return f"{rounded:.{max(0, decimals)}f}"
-
-
-def _table(headings: list[tuple[str, str]], rows: list[list[str]]) -> Iterator[console.Line]:
-    """Names to the left, numbers to the right, headings of two lines."""
-    head = [["", *(first for first, _ in headings)], ["", *(second for _, second in headings)]]
-    widths = [max(map(len, column)) for column in zip(*head, *rows, strict=True)]
-    gap = " " * (2 if sum(widths) + 2 * len(headings) <= console.PLAIN_WIDTH else 1)
-
-    def line(cells: list[str]) -> tuple[str, str]:
-        first, *others = (
-            f"{cell:<{width}}" if index == 0 else f"{cell:>{width}}"
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return first, "".join(gap + cell for cell in others)
-
-    for cells in head:
-        yield [heading("".join(line(cells)).rstrip())]
-    for cells in rows:
-        name, numbers = line(cells)
-        yield [Span(name, Style.SYMBOL), numbers]
+    return number(None if cell is None else cell.speed / 1e6)
 
 
 def _promises(rows: Sequence[Row]) -> Iterator[console.Line]:
@@ -459,7 +427,7 @@ def _promises(rows: Sequence[Row]) -> Iterator[console.Line]:
     for promise in PROMISES:
         value, over = promise.measured(rows)
         partial = f"  {len(over)} of {len(promise.workloads)}" if 0 < len(over) < len(promise.workloads) else ""
-        yield [f"{promise.name:<{width}}  {_number(value):>8}  {f'>= {promise.least:g}':>8}", Span(partial, Style.NOTE)]
+        yield [f"{promise.name:<{width}}  {number(value):>8}  {f'>= {promise.least:g}':>8}", Span(partial, Style.NOTE)]
 
 
 def _probes(costs: Sequence[probe_bench.Cost], *, is_first: bool) -> Iterator[console.Line]:
@@ -467,7 +435,7 @@ def _probes(costs: Sequence[probe_bench.Cost], *, is_first: bool) -> Iterator[co
     if not is_first:
         yield ""
     yield [heading("What a hit of a probe costs, and a loop hit once in 4,000 instructions")]
-    yield from _table(
+    yield from table(
         [("cycles", "a hit"), ("exceptions", "a hit"), ("microseconds", "a hit"), ("loop", "M/s"), ("probed", "M/s")],
         [
             [
@@ -475,8 +443,8 @@ def _probes(costs: Sequence[probe_bench.Cost], *, is_first: bool) -> Iterator[co
                 f"{cost.cycles:g}",
                 f"{cost.exceptions:g}",
                 f"{cost.seconds * 1e6:.0f}",
-                _number(cost.unprobed / 1e6),
-                _number(cost.probed / 1e6),
+                number(cost.unprobed / 1e6),
+                number(cost.probed / 1e6),
             ]
             for cost in costs
         ],

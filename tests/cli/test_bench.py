@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from aarch64.machine import Machine
 from cli import bench
+from cli.bench_tables import number
 from cli.engines import ENGINES, UnavailableError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, twins
 from cli.main import main
@@ -219,7 +220,7 @@ def test_lines_fit_eighty_columns(monkeypatch):
     ],
 )
 def test_significant_digits(value, text):
-    assert bench._number(value) == text
+    assert number(value) == text
 
 
 # --- what may go wrong
