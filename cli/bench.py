@@ -11,15 +11,20 @@ from cli import console, probe_bench, report
 from cli.bench_results import PROMISES, RATIOS, Results, Row
 from cli.bench_tables import number, table
 from cli.console import InputError, Span, Style, heading
+from cli.decode_bench import DECODING
 from cli.engines import ENGINES, Engine
 from cli.kernels import WORKLOADS, Workload
 from cli.numbers import parse_count
+from cli.program_bench import EXECUTION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _WRONG = 1
 """The exit status after a wrong result."""
+
+_RATED = {section.name: section for section in (DECODING, EXECUTION)}
+"""What is measured in things per second, by name."""
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -29,6 +34,7 @@ _ERASE_LINE = "\r\x1b[K"
     epilog=console.examples(
         "a64 bench",
         "a64 bench lcg fibonacci --rounds 9",
+        "a64 bench decode programs",
         "a64 bench --no-peers --instructions 500000 --json",
     ),
 )
@@ -75,6 +81,8 @@ def bench(
       patching    a loop that rewrites its own code
       probes      what kprobes cost, in a table of its own: cycles, exceptions and
                   time that a hit adds, and a loop hit once in 4,000 instructions
+      decode      words decoded per second, one for 100 of --instructions
+      programs    small programs executed per second, one for 20,000
 
     The first five are the kernels. What is promised is of the geometric mean over them, or over those that are loops:
     all but fibonacci.
@@ -95,10 +103,15 @@ def bench(
     Python does the same work: its instructions are those that the guest needs for it. Unicorn and manticore have
     columns if they are installed. The example programs always run as a whole, the last three workloads with 1/10 at
     most.
+
+    What decode and programs measure, in tables of their own: words of all definitions, random ones and those of two
+    programs, each decoded anew, to fields or to fields and text, beside capstone's Python binding without details
+    and with them, and llvm-mc; random programs, each set up and executed once, beside Unicorn made anew or reused.
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     workloads = _named(names)
     with_probes = not names or probe_bench.SECTION in names
-    engines, notes = _available(with_peers=not no_peers)
+    rated = [section for name, section in _RATED.items() if not names or name in names]
+    engines, notes = _available(with_peers=not no_peers) if workloads else ([], [])
     results = Results(instructions, rounds, engines, notes)
     interruption = None
     try:
@@ -106,6 +119,8 @@ def bench(
             results.measure(workload, _progress)
         if with_probes:
             results.probes = probe_bench.measure(rounds, _progress)
+        for section in rated:
+            results.measure_rates(section, _progress, with_peers=not no_peers)
     except KeyboardInterrupt as error:
         interruption = error
     _progress("")
@@ -122,7 +137,7 @@ def bench(
 
 
 def _named(names: Sequence[str]) -> list[Workload]:
-    known = [*WORKLOADS, probe_bench.SECTION]
+    known = [*WORKLOADS, probe_bench.SECTION, *_RATED]
     unknown = [name for name in names if name not in known]
     if unknown:
         raise InputError(f"no workload {unknown[0]!r}: there are {', '.join(known)}")
@@ -167,7 +182,12 @@ def _page(results: Results) -> Iterator[console.Line]:
         yield from _promises(rows)
     if results.probes:
         yield from _probes(results.probes, is_first=not rows)
-    for note in results.notes:
+    for index, rates in enumerate(shown := [rates for rates in results.rates if rates.rows]):
+        if index or rows or results.probes:
+            yield ""
+        yield from rates.page()
+    notes = [*results.notes, *(note for rates in shown for note in rates.notes)]
+    for note in dict.fromkeys(notes):
         for line in report.fitted(note, sys.stdout):
             yield [Span(line, Style.NOTE)]
 

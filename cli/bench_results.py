@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from aarch64.errors import AArch64Error
-from cli import probe_bench
 from cli.engines import ENGINES, Engine, Run, Sample, UnavailableError, WrongResultError
 from cli.kernels import KERNELS, LOOPS, Workload
+from cli.rates import Rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from cli import probe_bench
+    from cli.rates import Section
 
 
 @attrs.define
@@ -121,6 +124,7 @@ class Results:
     notes: list[str]
     rows: list[Row] = attrs.field(factory=list)
     probes: list[probe_bench.Cost] = attrs.field(factory=list)
+    rates: list[Rates] = attrs.field(factory=list)
     faults: list[str] = attrs.field(factory=list)
 
     def measure(self, workload: Workload, progress: Callable[[str], None]) -> None:
@@ -137,6 +141,17 @@ class Results:
             row.finish()
             if not row.cells:
                 self.rows.remove(row)
+
+    def measure_rates(self, section: Section, progress: Callable[[str], None], *, with_peers: bool) -> None:
+        """Measure a section of rates, row by row; a wrong result leaves a fault and no row."""
+        rates = Rates(section)
+        self.rates.append(rates)
+        progress(f"{section.name}: preparing")
+        for things in section.draw(self.instructions):
+            try:
+                rates.measure(things, self.rounds, progress, with_peers=with_peers)
+            except WrongResultError as error:
+                self.faults.append(f"{section.name}: {error}")
 
     def _actions(self, row: Row, progress: Callable[[str], None]) -> Iterator[tuple[Callable[[], None], Engine]]:
         """Everything to do for a row, in order."""
@@ -168,6 +183,7 @@ class Results:
             "notes": self.notes,
             "workloads": [_row_as_json(row) for row in self.rows],
             "probes": [cost.as_json() for cost in self.probes],
+            **{rates.section.name: rates.as_json() for rates in self.rates},
             "promises": [promise.as_json(self.rows) for promise in PROMISES],
             "wrong_results": self.faults,
         }

@@ -176,7 +176,7 @@ def test_the_median_counts():
 def test_unknown_workload():
     status, output, errors = a64("bench", "lcg", "seive")
     assert (status, output) == (2, "")
-    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}, probes\n"
+    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}, probes, decode, programs\n"
 
 
 @pytest.mark.parametrize("option", [("--rounds", "0"), ("--rounds", "x"), ("--instructions", "-1")])
