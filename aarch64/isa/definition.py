@@ -179,7 +179,7 @@ class Definition:
 
     def arguments(self, fields: Fields) -> tuple[int, ...]:
         """The field values in the order the semantic function takes them."""
-        return tuple(fields[name] for name in self.parameters)
+        return tuple(map(fields.__getitem__, self.parameters))
 
     @cached_property
     def _valid(self) -> Test | None:
