@@ -66,6 +66,12 @@ def width(stream: TextIO | None = None) -> int:
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
 
 
+def has_screen() -> bool:
+    """Whether somebody is at a terminal that more than lines can be drawn on."""
+    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
+
+
 def write(lines: Iterable[Line]) -> None:
     """Print lines as they come."""
     if sys.stdout.isatty():

@@ -107,7 +107,7 @@ class Test:
         return f"{scope.name(self.function)}({', '.join(map(value_of, self.names))})"
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, eq=False)
 class Alias:
     """Another way to write an instruction, used when the `fixed` fields have these values and `when` holds.
 
@@ -126,11 +126,16 @@ class Alias:
             conditions.append(Test.of(self.when).expression(scope, lambda name: f"fields[{name!r}]"))
         return " and ".join(conditions) or "True"
 
+    @property
+    def decisive(self) -> frozenset[str]:
+        """The fields that decide whether it applies; none if it always does."""
+        return frozenset({*self.fixed, *(_argument_names(self.when) if self.when else ())})
+
     @cached_property
-    def applies(self) -> Callable[[Fields], object]:
+    def applies(self) -> Callable[[Fields], bool]:
         """Whether fields can be written in this form."""
         scope = Scope()
-        return scope.function("fields", self.expression(scope))
+        return scope.function("fields", f"bool({self.expression(scope)})")
 
 
 def alias(asm: str, *, when: Predicate | None = None, preferred: bool = True, **fixed: int) -> Alias:
