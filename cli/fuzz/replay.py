@@ -14,7 +14,7 @@ from cli.console import InputError, Span, Style
 from cli.fuzz.divergences import divergence_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from aarch64.fuzz.findings import Finding
     from aarch64.fuzz.target import Setup, Verdict
@@ -77,7 +77,7 @@ class _Replay:
         """The file, the case, and the difference if there is one."""
         if isinstance(self.verdict, Divergence):
             yield [f"{self.path}: ", Span(f"differs: {self.verdict.kind}", Style.BAD), f"  {self.verdict.place}"]
-            yield from divergence_lines(self.finding.lines, self.verdict)
+            yield from divergence_lines(self.finding.target, self.finding.lines, self.verdict)
             return
         yield [f"{self.path}: ", Span(self.verdict.value, Style.GOOD), f"  {self.finding.lines[0]}"]
 
@@ -107,14 +107,36 @@ def _replayed(path: Path, oracle_cmd: str | None) -> _Replay:
 
 def _setup(path: Path, finding: Finding, oracle_cmd: str | None) -> Setup[Any]:
     """Against whom a case is checked, as the file says; a program only as the command line says."""
-    from aarch64.fuzz.decode import DecodeSetup  # noqa: PLC0415
-    from aarch64.fuzz.execute import ExecuteSetup  # noqa: PLC0415
-
-    if finding.target == "execute":
-        return ExecuteSetup.from_json(finding.setup)
-    if finding.target != "decode":
+    make = _SETUPS.get(finding.target)
+    if make is None:
         raise InputError(f"{path}: there is no target {finding.target!r}")
+    return make(path, finding, oracle_cmd)
+
+
+def _decode_setup(path: Path, finding: Finding, oracle_cmd: str | None) -> Setup[Any]:
+    from aarch64.fuzz.decode import DecodeSetup  # noqa: PLC0415
+
     setup = DecodeSetup.from_json(finding.setup)
     if setup.command and oracle_cmd is None:
         raise InputError(f"{path}: it was found with a program; to run it: --oracle-cmd {setup.command!r}")
     return attrs.evolve(setup, command=oracle_cmd) if oracle_cmd is not None else setup
+
+
+def _execute_setup(_path: Path, finding: Finding, _oracle_cmd: str | None) -> Setup[Any]:
+    from aarch64.fuzz.execute import ExecuteSetup  # noqa: PLC0415
+
+    return ExecuteSetup.from_json(finding.setup)
+
+
+def _probe_setup(_path: Path, finding: Finding, _oracle_cmd: str | None) -> Setup[Any]:
+    from kprobes.audit.fuzzing import ProbeSetup  # noqa: PLC0415
+
+    return ProbeSetup.from_json(finding.setup)
+
+
+_SETUPS: Mapping[str, Callable[[Path, Finding, str | None], Setup[Any]]] = {
+    "decode": _decode_setup,
+    "execute": _execute_setup,
+    "probe": _probe_setup,
+}
+"""By the name of the target, what makes its setup again."""

@@ -99,7 +99,7 @@ def _finding_lines(number: int, finding: Finding, path: Path) -> Iterator[consol
     divergence = finding.divergence
     count = f"{finding.count:,} example{'s' if finding.count != 1 else ''}"
     yield [Span(f"{number}. {divergence.kind}", Style.BAD), f"  {divergence.place}  ({count})"]
-    yield from divergence_lines(finding.lines, divergence)
+    yield from divergence_lines(finding.target, finding.lines, divergence)
     yield [Span(f"   saved: {path}", Style.NOTE)]
 
 
