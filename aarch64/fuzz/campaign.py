@@ -197,10 +197,14 @@ class Campaign(Generic[Case]):
     watcher: Watcher = attrs.field(factory=Silence)
     includes_known: bool = False
     """Whether what diverges for a known reason is a finding, too."""
+    ends_early: bool = False
+    """Whether the share that has a finding is the last one."""
     _deaths: int = attrs.field(default=0, init=False)
 
     def run(self) -> Report:
         """Fuzz until the budget is used up, or Ctrl-C; then findings are told as they are, not made small.
+
+        Where it `ends_early`, what is found depends on the workers: who is the first to find something.
 
         Raises:
             OracleError: the other side does not answer, or not as it should.
@@ -214,10 +218,11 @@ class Campaign(Generic[Case]):
             for done in perform(job, shares, self.workers, self._died):
                 tally.add(done)
                 self.watcher.progress(tally, time.monotonic() - start)
+                if self.ends_early and any(map(self._is_finding, tally.firsts.values())):
+                    break
         except KeyboardInterrupt:
             is_interrupted = True
-        wanted = (item for item in tally.firsts.values() if self.includes_known or not item.divergence.reason)
-        found = sorted(wanted, key=lambda first: first.example)
+        found = sorted(filter(self._is_finding, tally.firsts.values()), key=lambda first: first.example)
         seconds = time.monotonic() - start
         findings: list[Finding] = []
         if found:
@@ -226,6 +231,9 @@ class Campaign(Generic[Case]):
             self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.coverage,
             tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, is_interrupted,
         )  # fmt: skip
+
+    def _is_finding(self, first: First[Case]) -> bool:
+        return self.includes_known or not first.divergence.reason
 
     def _died(self, death: Death[Share]) -> None:
         self._deaths += 1

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from cli import console
 
 
-_SIDES = {"probe": ("probed", "unprobed")}
+_SIDES = dict.fromkeys(("probe", "probe-programs"), ("probed", "unprobed"))
 """What the two are called, where they are not ours and theirs."""
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     epilog=console.examples(
         "a64 fuzz probe",
         "a64 fuzz probe --profile v4.8 --all",
+        "a64 fuzz probe --programs --seed 1 --examples 200",
         "a64 fuzz probe --profile v7.2 --seconds 60 --workers 2",
     ),
 )
@@ -29,14 +30,18 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whose kprobes: our own strict ones, or a kernel's.",
 )
-@with_campaign_options(examples=10_000)
+@click.option("--programs", is_flag=True, help="Whole programs, with probes in a few places of each.")
+@with_campaign_options(examples=10_000, programs=1_000)
 @click.pass_context
-def probe(ctx: click.Context, /, campaign_options: CampaignOptions, profile: str) -> None:
+def probe(ctx: click.Context, /, campaign_options: CampaignOptions, profile: str, programs: bool) -> None:
     """Draw instructions and states, and compare what each does with a kprobe on it and without.
 
     A probe has to change nothing but time: the state after it is the same, memory, system registers and the exception
     that the instruction ends with included. What the profile refuses is not compared. Of the kernels it is known what
     they do otherwise; that is counted, and shown with --all. Of strict, whatever is found is new.
+
+    With --programs, programs with loops, calls and exclusive sequences are drawn, and with faults for strict, whose
+    probes do not show in what faults tell. Probed here and there, a program has to come to the same end.
 
     a64 probe --audit searches systematically, and tells which encodings break the law; this one goes on for as long as
     you like.
@@ -50,5 +55,7 @@ def probe(ctx: click.Context, /, campaign_options: CampaignOptions, profile: str
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     from cli.fuzz.running import run_campaign  # noqa: PLC0415  (a wrong command line does without)
     from kprobes.audit.fuzzing import ProbeSetup  # noqa: PLC0415
+    from kprobes.audit.programs import ProgramSetup  # noqa: PLC0415
 
-    ctx.exit(run_campaign(ProbeSetup(profile), campaign_options))
+    setup = ProgramSetup(profile) if programs else ProbeSetup(profile)
+    ctx.exit(run_campaign(setup, campaign_options))

@@ -134,9 +134,16 @@ def _probe_setup(_path: Path, finding: Finding, _oracle_cmd: str | None) -> Setu
     return ProbeSetup.from_json(finding.setup)
 
 
+def _programs_setup(_path: Path, finding: Finding, _oracle_cmd: str | None) -> Setup[Any]:
+    from kprobes.audit.programs import ProgramSetup  # noqa: PLC0415
+
+    return ProgramSetup.from_json(finding.setup)
+
+
 _SETUPS: Mapping[str, Callable[[Path, Finding, str | None], Setup[Any]]] = {
     "decode": _decode_setup,
     "execute": _execute_setup,
     "probe": _probe_setup,
+    "probe-programs": _programs_setup,
 }
 """By the name of the target, what makes its setup again."""

@@ -8,7 +8,7 @@ report.known             # what is known of that kernel, and how often it was me
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
@@ -16,7 +16,7 @@ from aarch64.fuzz.target import Agreement, Divergence
 from aarch64.isa.table import decode
 from aarch64.sampling import IMPLEMENTED
 from kprobes.audit.case import Case
-from kprobes.audit.drawing import detail_of, draw_case, draw_directed
+from kprobes.audit.drawing import KINDS, covered, detail_of, draw_case, draw_kind
 from kprobes.audit.known import known
 from kprobes.audit.law import Law
 from kprobes.audit.report import shown_differences, state_text
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from kprobes.audit.law import Differences, Outcome
     from kprobes.profiles import Profile
 
-_DIRECTED = 0.25
-"""So many cases are of the kinds in which kernels are often wrong."""
+_DIRECTED = 0.4
+"""So many cases are directed ones: of the kinds in which kernels are often wrong, or of encodings with a meaning of
+their own, each as likely."""
 _SHOWN = 4
 """So many values are told of an outcome."""
 ANY_INSTRUCTION = "any instruction"
@@ -52,27 +53,38 @@ def profile_named(name: object) -> Profile:
 
 
 @attrs.frozen
-class ProbeSetup:
+class ProfileSetup:
     """The profile that is held to the law: by name, or (from Python, for one process) the object itself."""
 
     name: str = STRICT.name
-    profile: Profile | None = None
+    given: Profile | None = None
+
+    @property
+    def profile(self) -> Profile:
+        """The profile; ValueError if there is none of that name."""
+        return self.given or profile_named(self.name)
+
+    def to_json(self) -> Json:
+        """The name of the profile."""
+        return {"profile": self.profile.name}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The setup that `to_json` wrote; KeyError or ValueError if it is none."""
+        return cls(profile_named(data["profile"]).name)
+
+
+@attrs.frozen
+class ProbeSetup(ProfileSetup):
+    """A profile, to be tried on single instructions."""
+
     target: str = attrs.field(default="probe", init=False)
-    share: int = attrs.field(default=200, init=False)
+    share: int = attrs.field(default=50, init=False)
 
     @contextmanager
     def opened(self) -> Iterator[ProbeTarget]:
         """The target; ValueError if there is no such profile."""
-        yield ProbeTarget(self.profile or profile_named(self.name))
-
-    def to_json(self) -> Json:
-        """The name of the profile."""
-        return {"profile": self.profile.name if self.profile else self.name}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> ProbeSetup:
-        """The setup that `to_json` wrote; KeyError or ValueError if it is none."""
-        return cls(profile_named(data["profile"]).name)
+        yield ProbeTarget(self.profile)
 
 
 @attrs.define
@@ -82,6 +94,11 @@ class ProbeTarget:
     profile: Profile
     together: int = attrs.field(default=1, init=False)
     _law: Law = attrs.field(init=False)
+    _covered: tuple[Case, ...] = attrs.field(init=False)
+
+    @_covered.default
+    def _find_covered(self) -> tuple[Case, ...]:
+        return tuple(case for definition in IMPLEMENTED for case in covered(definition))
 
     @_law.default
     def _make_law(self) -> Law:
@@ -89,10 +106,12 @@ class ProbeTarget:
 
     def draw(self, rng: random.Random) -> Case:
         """An instruction, each definition as likely, in a state in which kernels are often wrong, or in any."""
-        definition = rng.choice(IMPLEMENTED)
         if rng.random() < _DIRECTED:
-            return rng.choice(list(draw_directed(rng, definition)))
-        return draw_case(rng, definition)
+            number = rng.randrange(len(IMPLEMENTED) * KINDS + len(self._covered))
+            if number < len(self._covered):
+                return self._covered[number]
+            return draw_kind(rng, rng.choice(IMPLEMENTED), number % KINDS)
+        return draw_case(rng, rng.choice(IMPLEMENTED))
 
     def check(self, cases: Sequence[Case]) -> Sequence[Verdict]:
         """The verdict on each case; what the profile refuses is not compared."""

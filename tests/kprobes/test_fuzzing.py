@@ -15,8 +15,8 @@ from aarch64.isa.table import assemble, decode
 from aarch64.sampling import IMPLEMENTED
 from kprobes import STRICT, V4_8
 from kprobes.audit import fuzzing
-from kprobes.audit.case import CODE, EL1H, UNMAPPED, Case
-from kprobes.audit.drawing import draw_case
+from kprobes.audit.case import CODE, EL1H, UNMAPPED, VECTORS, Case
+from kprobes.audit.drawing import draw_case, is_comparable
 from kprobes.audit.fuzzing import ANY_INSTRUCTION, ProbeSetup
 from kprobes.audit.known import FINDINGS
 from kprobes.audit.shrinking import complexity, simpler_cases
@@ -129,7 +129,7 @@ def planted(verdict, words, kernel=STRICT):
 
 def test_what_is_wrong_is_found_and_made_small(monkeypatch):
     monkeypatch.setattr(fuzzing, "IMPLEMENTED", [item for item in IMPLEMENTED if item.title in ("BL", "CLZ")])
-    report = run(ProbeSetup(profile=planted(Verdict.SLOT, BL)), 30)
+    report = run(ProbeSetup(given=planted(Verdict.SLOT, BL)), 30)
     kinds = {"astray": "bl 0x40040000", "new-exception": "bl 0x40040008", "result": "bl 0x40040004"}
     assert report.findings
     for finding in report.findings:
@@ -146,7 +146,7 @@ def test_a_setup_as_json_and_in_a_pickle():
     setup = ProbeSetup("v4.8")
     assert ProbeSetup.from_json(json.loads(json.dumps(setup.to_json()))) == setup
     assert pickle.loads(pickle.dumps(setup)) == setup  # noqa: S301  (our own, as workers get it)
-    assert ProbeSetup(profile=V4_8).to_json() == setup.to_json()
+    assert ProbeSetup(given=V4_8).to_json() == setup.to_json()
     with pytest.raises(ValueError, match=r"there is no profile 'v9': there are v15, v4\.8, v5\.10, v7\.2, strict"):
         ProbeSetup.from_json({"profile": "v9"})
 
@@ -181,3 +181,20 @@ def test_draws_depend_on_the_generator_alone():
         assert all(target.words(case) == (case.word,) for case in drawn)
         plain = Case(assemble("nop"))
         assert target.lines(plain) == ("d503201f  nop", "with nothing set in its state")
+
+
+@pytest.mark.parametrize(
+    ("text", "is_drawn"),
+    [
+        (f"b.ne {VECTORS:#x}", False),
+        (f"bl {VECTORS + 0xFFC:#x}", False),
+        (f"cbz x0, {VECTORS + 0x1000:#x}", True),
+        (f"ldr x0, {VECTORS:#x}", True),
+        (f"ldr x0, {CODE:#x}", False),
+        ("mrs x0, cntpct_el0", False),
+    ],
+)
+def test_what_cannot_be_compared_is_not_drawn(text, is_drawn):
+    """A branch to the vectors would be taken for an exception."""
+    decoded = decode(assemble(text, CODE))
+    assert is_comparable(decoded.definition, decoded.fields) is is_drawn
