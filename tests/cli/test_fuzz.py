@@ -10,7 +10,7 @@ import pytest
 
 from aarch64.fuzz.emulators import ours
 from aarch64.sampling import IMPLEMENTED
-from kprobes.audit import fuzzing
+from kprobes.audit import fuzzing, programs
 from tests.cli.terminal import at_a_terminal, plain
 
 ROOT = Path(__file__).parents[2]
@@ -157,6 +157,20 @@ def test_probes(fuzz, monkeypatch, tmp_path):
     assert fuzz("replay", "--all", file)[0] == 1
 
 
+def test_programs_with_probes(fuzz, monkeypatch, tmp_path):
+    assert fuzz("probe", "--programs", "--seed", "1", "--examples", "3")[0] == 0
+    monkeypatch.setattr(programs, "_SLOWER", 0)
+    status, shown, _ = fuzz("probe", "--programs", "--profile", "v15", "--seed", "2", "--examples", "2", "--first")
+    assert status == 1
+    assert shown.startswith("probe-programs (profile v15), seed 2: 2 examples")
+    file = re.search(r"saved: (fuzz-findings/probe-programs-endless-[0-9a-f]{8}\.json)", shown)[1]
+    assert re.search(r"// probed\n(   .*\n)*   probed:   no end in 0 cycles\n   unprobed: \d+ cycles\n", shown)
+    assert fuzz("replay", file)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert fuzz("replay", file)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -201,6 +215,7 @@ def test_setups_of_findings_are_checked(fuzz, decoder, tmp_path):
         ({"case": {}}, "is no finding: KeyError('word')"),
         ({"target": "probe", "setup": {"profile": "v9"}}, "there is no profile 'v9'"),
         ({"target": "probe", "setup": {"profile": "v15"}, "case": {}}, "a case needs the word"),
+        ({"target": "probe-programs", "setup": {"profile": "v15"}, "case": {}}, "is no finding: KeyError('program')"),
         ({"setup": {"oracle": "self", "text": "loose"}}, "is no finding: ValueError"),
     ):
         path.write_text(json.dumps(finding | change))

@@ -33,8 +33,8 @@ PROBE_BY_STEP = "a64 fuzz probe --profile v15"
 PROGRAMS = "a64 fuzz probe --programs"
 CAMPAIGNS = {
     DECODE: (DecodeSetup("llvm"), 50_000),
-    EXECUTE: (ExecuteSetup(), 20_000),
-    STEPPED: (ExecuteSetup(tier=Tier.STEPPED), 20_000),
+    EXECUTE: (ExecuteSetup(), 30_000),
+    STEPPED: (ExecuteSetup(tier=Tier.STEPPED), 30_000),
     PROBE: (ProbeSetup(), 10_000),
     PROBE_BY_STEP: (ProbeSetup("v15"), 10_000),
     PROGRAMS: (ProgramSetup(), 1_000),
