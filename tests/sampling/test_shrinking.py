@@ -39,15 +39,7 @@ def test_a_value():
 SHORT = ProgramOptions(group="Bitfield move", length=3)
 
 
-@pytest.mark.parametrize(
-    ("options", "part", "body"),
-    [
-        (SHORT, "sbfx", ["sbfx x0, x0, #0, #1"]),
-        (SHORT, "bl f", ["bl f1"]),
-    ],
-    ids=["an instruction", "a call"],
-)
-def test_a_program(options, part, body):
-    program = simplest(programs(options), lambda program: part in program.text)
+def test_a_program():
+    program = simplest(programs(SHORT), lambda program: "bl f" in program.text)
     lines = [line.strip() for line in program.text.splitlines()]
-    assert lines[lines.index("begin:") + 1 : lines.index("done:")] == body
+    assert lines[lines.index("begin:") + 1 : lines.index("done:")] == ["bl f1"]
