@@ -73,6 +73,7 @@ class XolApp(App[int]):
 
     CSS = """
     Screen { layout: vertical; }
+    PaneView { height: 1fr; }
     #head { height: auto; text-style: bold; }
     #notice, #foot { height: auto; }
     #notice { text-style: bold; }
@@ -276,7 +277,7 @@ class XolApp(App[int]):
         self._end(console.INTERRUPTED)
 
     def _end(self, status: int) -> None:
-        if self._since is not None:
+        if not self.is_idle:
             self.walk.interrupt()
         self.exit(status)
 
