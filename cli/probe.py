@@ -39,6 +39,7 @@ class _Options:
     profile: str
     unmask_debug: bool
     json: str | None
+    perfetto: str | None
     listed: bool
     blacklist: bool
     verdict: bool
@@ -56,6 +57,7 @@ _WITHOUT_RUN = {"listed": "--list", "blacklist": "--blacklist", "verdict": "--ve
         "a64 probe --unmask-debug sort.elf -p 'p quicksort low=$arg1 first=+0($arg1):u32'",
         "a64 probe --profile v7.2 sort.elf -p 'r16:back quicksort' --max-cycles 100000",
         "a64 probe --profile v5.10 kernel.elf -p @kprobe_events --json hits.json",
+        "a64 probe --unmask-debug sort.elf -p 'p quicksort' --perfetto timeline.json",
         "a64 probe sort.elf -p 'p quicksort+8' --list",
         "a64 probe --verdict sort.elf --profile v4.8",
         "echo d503201f | a64 probe --verdict --words - --profile v7.2",
@@ -76,6 +78,11 @@ _WITHOUT_RUN = {"listed": "--list", "blacklist": "--blacklist", "verdict": "--ve
     "--json",
     metavar="FILE",
     help="Write events and hits, or the verdicts, as JSON; - is stdout, where then nothing else is told of them.",
+)
+@click.option(
+    "--perfetto",
+    metavar="FILE",
+    help="Write a timeline of the run for ui.perfetto.dev or chrome://tracing, 1 cycle as 1 us; - is stdout, likewise.",
 )
 @click.option("--list", "listed", is_flag=True, help="Print the probes as /sys/kernel/debug/kprobes/list; run nothing.")
 @click.option("--blacklist", is_flag=True, help="Print where no probe may be, and why; run nothing.")
@@ -113,6 +120,12 @@ def probe(
     Missed is a hit within a hit (re-entry), a call for which a return probe has no instance left, a hit that ran off
     its slot because no step was taken, or one that the kernel at EL1 does not see. What the kernel prints, and why a
     probe does not work, is on stderr.
+
+    --perfetto writes Chrome's trace events: one cycle is shown as one microsecond. There are tracks for the functions
+    the guest is in (as its calls and returns tell, 500 deep), for exceptions until they are returned from, for
+    handlers, slots, hits and misses, and counters for the bits that decide whether a step is taken. What takes no
+    cycle, as a handler that is not in the guest, is an instant. The file has 1,000,000 events at most: stderr tells at
+    which cycle it ends, and the run goes on. The run is the same to the cycle, and takes 2 to 12 times as long.
 
     \b
     --verdict  tells of each instruction what would become of a probe on it: reject (it cannot be probed), slot (a copy
@@ -156,6 +169,10 @@ def _check(ctx: click.Context, machine_options: MachineOptions, options: _Option
         raise click.UsageError("say what to do: -p SPEC, --list, --blacklist or --verdict", ctx)
     if options.json is not None and (options.listed or options.blacklist):
         raise click.UsageError(f"there is no --json of {asked[0]}", ctx)
+    if options.perfetto is not None and asked:
+        raise click.UsageError(f"--perfetto is of a run, and {asked[0]} runs nothing", ctx)
+    if options.perfetto == options.json == "-":
+        raise click.UsageError("--json and --perfetto cannot both be on stdout: give one of them a file", ctx)
 
 
 def _show_verdicts(machine_options: MachineOptions, options: _Options) -> None:
@@ -171,9 +188,18 @@ def _show_verdicts(machine_options: MachineOptions, options: _Options) -> None:
 def _probe(machine_options: MachineOptions, run_options: RunOptions, options: _Options) -> int:
     from cli.probing import ProbeOptions, run_probed, show_blacklist, show_list  # noqa: PLC0415  (likewise)
 
-    wanted = ProbeOptions(options.specs, PROFILES[options.profile], options.json, options.unmask_debug)
+    wanted = ProbeOptions(
+        options.specs,
+        PROFILES[options.profile],
+        options.json,
+        options.unmask_debug,
+        program=machine_options.program,
+        perfetto=options.perfetto,
+    )
     with run_options.started(machine_options) as (machine, host):
-        check_files(machine_options, {"--json": options.json}, spec_files(options.specs))
+        check_files(
+            machine_options, {"--json": options.json, "--perfetto": options.perfetto}, spec_files(options.specs)
+        )
         if options.listed:
             show_list(machine, wanted)
             return 0

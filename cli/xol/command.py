@@ -47,11 +47,13 @@ class _Options:
     listed: bool
     text: str | None
     json: str | None
+    svg: str | None
+    html: str | None
 
     @property
     def exports(self) -> dict[str, str | None]:
         """The options that name a file to be written."""
-        return {"--text": self.text, "--json": self.json}
+        return {"--text": self.text, "--json": self.json, "--svg": self.svg, "--html": self.html}
 
     @property
     def opens_screen(self) -> bool:
@@ -63,8 +65,10 @@ class _Options:
     short_help="See one hit of a probe, moment by moment; lessons on how it works.",
     no_args_is_help=True,
     epilog=console.examples(
-        "a64 xol normal                            a lesson, to be walked through at a terminal",
+        "a64 xol --list                            what lessons there are",
+        "a64 xol normal                            one of them, to be walked through at a terminal",
         "a64 xol normal --text -                   the same as text",
+        "a64 xol normal --html normal.html         a page to be handed out",
         "a64 xol --unmask-debug sort.elf 'p quicksort'",
         "a64 xol --profile v7.2 sort.elf 'p quicksort+0x60' --hit 3",
         "a64 xol --profile v5.10 sort.elf 'r quicksort' --json -",
@@ -81,6 +85,8 @@ class _Options:
 @click.option("--list", "listed", is_flag=True, help="Print which lessons there are.")
 @click.option("--text", metavar="FILE", help="Write all moments as text; - is stdout.")
 @click.option("--json", metavar="FILE", help="Write all moments as JSON; - is stdout.")
+@click.option("--svg", metavar="FILE", help="Draw a sequence diagram with the bits of each moment; - is stdout.")
+@click.option("--html", metavar="FILE", help="Write a page to go through the moments in a browser; - is stdout.")
 @click.pass_context
 def xol(
     ctx: click.Context,
@@ -92,7 +98,7 @@ def xol(
     """See how the instruction of a probe is executed out of line: a lesson, or one hit in a program of yours.
 
     \b
-    a64 xol LESSON         one of the lessons of --list, which ends with a question
+    a64 xol LESSON         one of the lessons of --list: a program, hits of it, what came of them, and a question
     a64 xol PROGRAM SPEC   runs PROGRAM as a64 run does, with a kprobe as SPEC says (a64 probe --help)
 
     At a terminal, it is walked through, forwards and backwards:
@@ -112,6 +118,10 @@ def xol(
 
     Of a return probe, the hit is told and then the return: the trampoline, up to where the caller goes on. A hit whose
     instruction faults is told to where the program has tried again.
+
+    The page of --html needs nothing but a browser: keys, clicks and buttons go through the moments, ? there tells
+    which; it can be printed, and #s1m7 behind its address leads to moment 7 of scene 1. The picture of --svg is its
+    diagram.
 
     Into a pipe, with TERM=dumb, or with --text -, all moments are printed as text. At a terminal, a program that is
     walked through has no input.
@@ -304,6 +314,8 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     renderers: dict[str, Callable[[], str]] = {
         "--text": shown if options.text == "-" else lambda: console.plain(text.lines(performance, None)),
         "--json": lambda: console.json_lines(data.as_json(performance)),
+        "--svg": lambda: _picture(performance),
+        "--html": lambda: _page(performance),
     }
     for name, file in options.exports.items():
         with output(file, host) as write:
@@ -312,3 +324,15 @@ def _show(host: HostConsole, performance: Performance, options: _Options) -> Non
     host.flush()
     if host.failure is not None:
         raise host.failure
+
+
+def _picture(performance: Performance) -> str:
+    from cli.xol.svg import as_svg  # noqa: PLC0415  (only who asks for it pays for it)
+
+    return as_svg(performance)
+
+
+def _page(performance: Performance) -> str:
+    from cli.xol.page import as_html  # noqa: PLC0415  (likewise)
+
+    return as_html(performance)

@@ -64,6 +64,11 @@ class MachineHost:
         return self._cpu.cycles
 
     @property
+    def nesting(self) -> int:
+        """How many exceptions of the kernel are being handled, one within another."""
+        return self._handling
+
+    @property
     def mdscr(self) -> int:
         """MDSCR_EL1."""
         return self._cpu.sysregs["MDSCR_EL1"]
