@@ -131,7 +131,7 @@ def test_a_lesson_from_its_introduction_to_its_answer_and_back():
     async def visit(seen):
         assert "MUL has to be executed somewhere else" in seen.text()
         await seen.press("space")
-        assert "MUL is executed in the slot, and stepped (v15: " in seen.text()
+        assert "MUL is executed in the slot, and stepped (profile v15: " in seen.text()
         await seen.press("end", "right")
         assert NORMAL.question[:40] in seen.text()
         assert NORMAL.answer[:40] not in seen.text()

@@ -24,7 +24,7 @@ from cli.xol.screen.keys import KEYS, foot
 from cli.xol.screen.layout import Layout, layout
 from cli.xol.screen.pages import head, notice, page, place
 from cli.xol.screen.table import table
-from cli.xol.screen.walk import Card, Interrupted, Walk
+from cli.xol.screen.walk import Interrupted, Question, Walk
 from cli.xol.screen.widgets import Help, PaneView, Prompt, text_of
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class XolApp(App[int]):
 
     def action_answer(self) -> None:
         """Answer the question, if it is asked."""
-        if self.position.view is Card.QUESTION:
+        if isinstance(self.position.view, Question):
             self._is_answered = True
             self._show()
 
