@@ -4,8 +4,9 @@ import attrs
 import pytest
 
 from cli.console import plain
+from cli.lessons import LESSONS
 from cli.lessons.normal import NORMAL
-from cli.lessons.stage import probed
+from cli.lessons.stage import probed, source
 from cli.xol.screen import panes
 from cli.xol.screen.keys import foot, help_page
 from cli.xol.screen.layout import Layout, layout
@@ -295,6 +296,15 @@ def test_the_pages_of_a_lesson():
     assert ("the end of the run", "The run had 3 hits, then the program ended (PSCI SYSTEM_OFF).") == paged(
         walked("next_act", "run")
     )
+
+
+def test_a_lesson_begins_with_its_program_and_ends_with_its_hits_side_by_side():
+    lesson = LESSONS["step-vs-brk"]
+    script = Script.of_lesson(lesson)
+    begin = shown(page(script, walked(script=script), 80, is_answered=False))
+    assert [line for line in source(lesson.program).splitlines() if len(line) <= 80][-1] == begin[-1]
+    end = page(script, walked("next_act", "next_act", "next_act", script=script), 80, is_answered=False)
+    assert "                       1. v15  2. v5.10" == shown(end)[0]
 
 
 def test_the_page_of_a_refusal():

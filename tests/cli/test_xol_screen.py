@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -325,3 +326,15 @@ def test_a_terminal_that_has_lines_only_gets_text(tmp_path, changes):
     assert status == 0
     assert "\x1b[?1049h" not in shown
     assert "Answer: " in shown
+
+
+def test_who_does_not_walk_does_without_textual():
+    code = (
+        "import sys; from cli.main import main\n"
+        "try: main(['xol', 'normal'])\n"
+        "finally: print('textual' in sys.modules, 'rich' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENVIRONMENT, check=True
+    )
+    assert done.stdout.endswith(b"\nFalse False\n")

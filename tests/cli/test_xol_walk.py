@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from aarch64.assembler import assemble_source
 from aarch64.machine import Machine
+from cli.lessons import LESSONS
 from cli.lessons.normal import NORMAL
 from cli.lessons.stage import probed
 from cli.xol.act import Act
 from cli.xol.episode import Episode, Refusal
-from cli.xol.screen.walk import Interrupted, Script, Walk
+from cli.xol.screen.walk import Interrupted, Opening, Question, Script, Walk
 from kprobes.manager import Kprobes
 from kprobes.probe import Kprobe
 from kprobes.profiles import V7_2, V15
@@ -84,6 +85,15 @@ def test_a_program_goes_from_hit_to_hit():
 @pytest.mark.parametrize("script", [LESSON_SCRIPT, PROGRAM_SCRIPT], ids=["lesson", "program"])
 def test_backwards_is_forwards_in_reverse(script):
     forwards = [*to_the_end(script)]
+    assert [*to_the_end(script, "back", forwards[-1])] == forwards[::-1]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_can_be_walked_to_its_end_and_back(name):
+    script = Script.of_lesson(LESSONS[name])
+    forwards = [*to_the_end(script)]
+    assert (Opening, Question) == (type(forwards[0].view), type(forwards[-1].view))
+    assert {*range(len(script.stages))} == {position.act for position in forwards}
     assert [*to_the_end(script, "back", forwards[-1])] == forwards[::-1]
 
 
