@@ -1,9 +1,9 @@
 """The pane of what has happened so far, a row for each moment: on whose track it was, and the bits of a step.
 
-    cycle  prog  exce  slot                          PSTATE   saved    MDSCR
-                                                     D I SS   D I SS   SS KDE MDE
-        6  o     |     |     before the probe        0 1  0   - -  -    0   0   0
-        7  +---->!     |     BRK taken               1*1  0   0 1  0    0   0   0
+                                                PSTATE  saved   MDSCR
+     cycle  prog  exce  slot                    D I SS  D I SS  SS KDE MDE
+         6  o     |     |     before the probe  0 1  0  - -  -   0   0   0
+    >    7  +---->!     |     BRK taken         1*1  0  0*1* 0*  0   0   0
 
 An exception that was taken is `!`, any other moment `o`; an arrow comes from the track of the moment before. A bit that
 has changed since is marked.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from textual.binding import BindingType
     from textual.geometry import Size
 
-    from cli.console import Line
+    from cli.console import Line, Span
 
 _STYLES = {Style.TEXT: "", Style.NOTE: "italic", Style.BAD: "bold red", Style.SYMBOL: "yellow", Style.HEADING: "bold"}
 
@@ -33,10 +33,8 @@ def text_of(lines: Iterable[Line]) -> Text:
     )
 
 
-def _part(part: object) -> tuple[str, str]:
-    if isinstance(part, str):
-        return part, ""
-    return part.text, _STYLES[part.style]  # type: ignore[attr-defined]  # a Span
+def _part(part: str | Span) -> tuple[str, str]:
+    return (part, "") if isinstance(part, str) else (part.text, _STYLES[part.style])
 
 
 class PaneView(Widget, can_focus=True):
