@@ -222,6 +222,7 @@ def test_a_resize_keeps_the_place():
             await seen.settle()
             assert "hit 2 moment 10 of 15 cycle 17" in " ".join(seen.text().split())
             assert max(map(len, seen.lines())) <= columns
+            assert re.search(r">.* *\|.*[!<]", seen.text())
         assert ">   17  |     !<----+     step exception taken" in seen.text()
 
     sit_before(PROGRAM, visit)

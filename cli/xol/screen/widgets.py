@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
 from rich.text import Text
 from textual.binding import Binding
 from textual.screen import ModalScreen
@@ -35,6 +36,10 @@ def text_of(lines: Iterable[Line]) -> Text:
 
 def _part(part: str | Span) -> tuple[str, str]:
     return (part, "") if isinstance(part, str) else (part.text, _STYLES[part.style])
+
+
+_LEAST = 3
+"""Rows that a title and two lines take: with less, what stays above the lines goes."""
 
 
 class PaneView(Widget, can_focus=True):
@@ -77,6 +82,8 @@ class PaneView(Widget, can_focus=True):
         """The title, then the lines."""
         columns, rows = self.size
         pane = self._drawn(columns)
+        if len(pane.head) + _LEAST > rows:
+            pane = attrs.evolve(pane, head=())
         view = self._view(pane, rows)
         rule = "\N{BOX DRAWINGS DOUBLE HORIZONTAL}" if self.has_focus else "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
         seen = "" if len(view) == len(pane.lines) else f"  {view.start + 1}-{view.stop}/{len(pane.lines)}"
