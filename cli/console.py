@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PLAIN_WIDTH = 80
+_ERASE_LINE = "\r\x1b[K"
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended."""
@@ -178,6 +179,13 @@ def tell(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         silence(sys.stderr)
+
+
+def progress(text: str) -> None:
+    """Show on a terminal what is being done; the next text, or none, takes its place."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{_ERASE_LINE}{text}")
+        sys.stderr.flush()
 
 
 @contextmanager
