@@ -71,6 +71,7 @@ function facts(scene, moment) {
   } else if (moment.pc !== null) {
     known.PC = place(moment.pc);
   }
+  if (moment.monitor !== null) known["exclusive monitor"] = moment.monitor;
   if (moment.instruction !== null) known.executes = moment.instruction.text;
   return Object.entries(known).flatMap(([name, value]) => [made("dt", name), made("dd", value)]);
 }

@@ -9,6 +9,7 @@ from elftools.elf.elffile import ELFFile
 from aarch64.assembler import assemble_source
 from aarch64.loader import load_program
 from aarch64.machine import Machine
+from cli.lessons import LESSONS
 from cli.lessons.stage import probed
 from cli.xol.act import Act
 from cli.xol.episode import Outcome, Refusal
@@ -100,6 +101,7 @@ MAKERS = {
     "everything": lambda: _lesson("everything", stepped(), _nested(), refused(), returned(), _fault()),
     **{f"a hit by {name}": functools.partial(lambda profile: Performance((stepped(profile),)), profile)
        for name, profile in PROFILES.items()},
+    **{f"the lesson {name}": lesson.perform for name, lesson in LESSONS.items()},
 }  # fmt: skip
 
 

@@ -1,10 +1,13 @@
 """The page of `a64 xol --html` in a real browser: every moment reached, nothing fetched, nothing complained about."""
 
+import html
 import json
 import re
 
 import pytest
 
+from cli.lessons import LESSONS
+from cli.xol.episode import Episode
 from cli.xol.page import as_html
 from tests.cli.browser import DESKTOP, PHONE
 from tests.cli.performances import HOSTILE, PAGING, performance, renamed, stops
@@ -25,7 +28,7 @@ def exceptions():
     flags = [
         moment.is_exception
         for scene in performance("everything").scenes
-        for moment in (scene.story.moments if hasattr(scene, "story") else [])
+        for moment in (scene.story.moments if isinstance(scene, Episode) else [])
     ]
     moments = [stop for stop in STOPS if stop[2]]
     return [stop for stop, flag in zip(moments, flags, strict=True) if flag]
@@ -182,6 +185,20 @@ def test_the_answer_waits_to_be_asked_for(page):
     assert page.run(answer) is True
 
 
+def test_a_lesson_has_its_program_and_a_comparison(tab, tmp_path):
+    lesson = performance("the lesson step-vs-brk")
+    (tmp_path / "page.html").write_text(as_html(lesson))
+    tab.open((tmp_path / "page.html").as_uri())
+    tab.click("#introduction summary")
+    assert lesson.source == tab.run("document.querySelector('pre').textContent")
+    rows = tab.run("document.querySelector('#comparison table').innerText").split("\n")
+    assert ["", "1. v15", "2. v5.10"] == rows[0].split("\t")
+    assert [[name, *map(str, values)] for name, values in lesson.comparison.rows] == [
+        row.split("\t") for row in rows[1:]
+    ]  # fmt: skip
+    assert not tab.complaints()
+
+
 def test_help(page):
     page.press("?")
     assert page.run("document.getElementById('help').open") is True
@@ -214,6 +231,20 @@ def test_the_data_can_be_read_by_others():
     (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
     assert len(json.loads(found)["scenes"]) == 5
     assert not set("<>&") & set(found)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_is_a_page(name):
+    lesson = performance(f"the lesson {name}")
+    text = as_html(lesson)
+    numbers = [
+        f"s{number}m{row}"
+        for number, scene in enumerate(lesson.scenes, start=1)
+        for row in range(1, len(scene.story.moments if isinstance(scene, Episode) else ()) + 1)
+    ]
+    assert numbers == re.findall(r'<tr id="(s\d+m\d+)"', text)
+    for paragraph in (*lesson.introduction, lesson.question, lesson.answer):
+        assert not [part for part in paragraph.split("`") if html.escape(part, quote=False) not in text]
 
 
 def test_the_policy_of_the_page_lets_nothing_else_run(tab, everything):

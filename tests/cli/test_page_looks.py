@@ -57,7 +57,11 @@ def test_on_paper_there_is_every_moment(page):
     assert {name[1:].encode() for name in MOMENTS} == places
     page.media("dark", "print")
     assert page.run(TABLE_ROWS) == MOMENTS
-    assert page.run("document.getElementById('controls').checkVisibility()") is False
+    for gone in ("controls", "told", "registers", "scenes"):
+        assert page.run(f"document.getElementById('{gone}').checkVisibility()") is False
+    page.shape(700, 1000)  # A4 without its margins
+    assert max(page.run("[...document.querySelectorAll('tbody tr')].map((row) => row.offsetHeight)")) < 200
+    assert page.run("document.documentElement.scrollWidth <= innerWidth") is True
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
