@@ -143,8 +143,10 @@ def scaled(box):
     return tuple(edge * SCALE for edge in box)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "fragment"), VIEWS)
+@pytest.mark.parametrize(
+    ("scheme", "width", "fragment"),
+    [(scheme, *view) for scheme, view in zip(("light", "dark", "dark", "light"), VIEWS, strict=True)],
+)
 def test_the_structure_of_what_is_seen(page, scheme, width, fragment):
     page.media(scheme)
     size, layout = seen(page, width, fragment)
