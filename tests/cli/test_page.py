@@ -5,10 +5,13 @@ import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cli.lessons import LESSONS
-from cli.xol.episode import Episode
+from cli.xol.episode import Episode, Refusal
 from cli.xol.page import as_html
+from cli.xol.performance import Performance
 from tests.cli.browser import DESKTOP, PHONE
 from tests.cli.performances import HOSTILE, PAGING, performance, renamed, stops
 
@@ -225,11 +228,23 @@ def test_symbols_can_be_any_bytes(tab, a64_command, tmp_path):
     assert [(tmp_path / "page.html").as_uri()] == tab.requests()
 
 
+def data_of(shown):
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', as_html(shown), re.DOTALL)
+    assert not set("<>&") & set(found), "it cannot end its element, nor begin another one"
+    return json.loads(found)
+
+
 def test_the_data_can_be_read_by_others():
-    text = as_html(performance("everything"))
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert len(json.loads(found)["scenes"]) == 4
-    assert not set("<>&") & set(found)
+    assert [scene.title for scene in performance("everything").scenes] == [
+        scene["title"] for scene in data_of(performance("everything"))["scenes"]
+    ]  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(st.text() | st.text("<>&/!-script ") | st.just(HOSTILE))
+def test_any_text_can_be_data(text):
+    refusal = Refusal("p x", "v15", "a kernel", reason=text)
+    assert text == data_of(Performance((refusal,)))["scenes"][0]["refused"]
 
 
 @pytest.mark.parametrize("name", LESSONS)
