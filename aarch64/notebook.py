@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 _TABLE_STYLE = "font-family: monospace; white-space: pre-wrap"
-_CELL_STYLE = "text-align: left"
+_CELL_STYLE = "text-align: left; padding: 0 0.5em"
 _IN_A_LINE = 4
 
 
-class Changed(str):
-    """A cell that is made to stand out: another value than before."""
+class Strong(str):
+    """A cell that is made to stand out."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ def _row(cells: Iterable[str]) -> str:
 
 def _cell(value: object, tag: str) -> str:
     text = escape(str(value))
-    return f'<{tag} style="{_CELL_STYLE}">{f"<b>{text}</b>" if isinstance(value, Changed) else text}</{tag}>'
+    return f'<{tag} style="{_CELL_STYLE}">{f"<b>{text}</b>" if isinstance(value, Strong) else text}</{tag}>'
 
 
 @attrs.frozen
@@ -69,7 +69,7 @@ class Registers:
         return "\n".join([*lines, f" pc {self.pc:016x}  {self._state()}"])
 
     def _repr_html_(self) -> str:
-        cells = [cell for name, value in self._named() for cell in (name, f"{value:#x}")]
+        cells = [cell for name, value in self._named() for cell in (Strong(name), f"{value:#x}")]
         rows = [cells[start : start + 2 * _IN_A_LINE] for start in range(0, len(cells), 2 * _IN_A_LINE)]
         return table((), [*rows, ("pc", f"{self.pc:#x}"), ("PSTATE", self._state())])
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
 
 from aarch64.isa import table
+from aarch64.isa.selection import has_title, is_in_group, needs_feature
 from cli import console
 from cli.console import InputError, Span, Style, heading
 from cli.facts import description
@@ -61,21 +61,11 @@ def isa(
 
 
 def _matches(definition: Definition, pattern: str | None, group: str | None, feature: str | None) -> bool:
-    if group and group.lower() not in definition.group.lower():
+    if group and not is_in_group(definition, group):
         return False
-    if feature and (definition.feature is None or feature.lower() not in _spellings(definition)):
+    if feature and not needs_feature(definition, feature):
         return False
-    return pattern is None or _title_matches(definition.title.lower(), pattern.lower())
-
-
-def _spellings(definition: Definition) -> tuple[str, str]:
-    assert definition.feature is not None
-    label = definition.feature.label.lower()
-    return label, label.removeprefix("feat_")
-
-
-def _title_matches(title: str, pattern: str) -> bool:
-    return fnmatchcase(title, pattern) if set(pattern) & set("*?") else pattern in title
+    return pattern is None or has_title(definition, pattern)
 
 
 def _page(found: list[Definition], *, only_totals: bool) -> Iterator[console.Line]:

@@ -254,13 +254,13 @@ class StoryMoment:
 
 def _cells(moment: StoryMoment, before: StoryMoment | None) -> list[object]:
     """A row of a table; bits that are not what they were stand out."""
-    from aarch64.notebook import Changed  # noqa: PLC0415  (only a notebook needs it)
+    from aarch64.notebook import Strong  # noqa: PLC0415  (only a notebook needs it)
 
     bits: list[object] = []
     for name in chain.from_iterable(STRIP.values()):
         value = getattr(moment.strip, name)
         is_changed = before is not None and value not in (None, getattr(before.strip, name))
-        bits.append("-" if value is None else Changed(value) if is_changed else value)
+        bits.append("-" if value is None else Strong(value) if is_changed else value)
     return [moment.cycle, moment.indented, *bits, moment.place, moment.why]
 
 

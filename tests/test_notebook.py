@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarch64 import Machine, assemble_source, decode
-from aarch64.notebook import Changed, Registers, table
+from aarch64.notebook import Registers, Strong, table
 from aarch64.trace import traced
 from kprobes import V15, Kprobe, Kprobes
 from kprobes.arch.player import Player
@@ -96,7 +96,7 @@ def test_whatever_is_in_a_table_can_be_read_back(rows, caption):
 
 
 def test_what_has_changed_stands_out():
-    tables = Tables(table((), [("a", Changed("<b>")), ("c", "d")]))
+    tables = Tables(table((), [("a", Strong("<b>")), ("c", "d")]))
     assert (["<b>"], [["a", "<b>"], ["c", "d"]]) == (tables.bold, tables.rows)
 
 

@@ -102,7 +102,7 @@ class Test:
         return bool(self.function(*[fields[name] for name in self.names]))
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, eq=False)
 class Alias:
     """Another way to write an instruction, used when the `fixed` fields have these values and `when` holds.
 
@@ -117,6 +117,11 @@ class Alias:
     @cached_property
     def _test(self) -> Test | None:
         return Test.of(self.when) if self.when else None
+
+    @property
+    def decisive(self) -> frozenset[str]:
+        """The fields that decide whether it applies; none if it always does."""
+        return frozenset({*self.fixed, *(self._test.names if self._test else ())})
 
     def applies(self, fields: Fields) -> bool:
         """Whether these fields can be written in this form."""

@@ -64,6 +64,11 @@ class Pattern:
     fields: tuple[Field, ...]
     should_be_one: int
 
+    @property
+    def ignored(self) -> int:
+        """The bits that are neither literal nor a field's: should-be-one bits, and others that do not matter."""
+        return mask(WORD_BITS) & ~self.mask & ~sum(mask(field.width) << field.low for field in self.fields)
+
     def matches(self, word: int) -> bool:
         """Whether the literal bits of `word` are this pattern's."""
         return word & self.mask == self.value

@@ -67,10 +67,10 @@ BRANCH = Lesson(
         lambda: probed("branch", "p back", V4_8, "v4.8 simulates it: one exception", outcome=_simulated),
         lambda: probed("branch", "p back", COPIES_ALL, "A copy branches relative to the slot", outcome=_copied),
     ),
-    question="Why need a simulated hit neither SS nor MDSCR_EL1, and when is B.NE simulated with nothing to do?",
+    question="Why does a simulated hit need neither SS nor MDSCR_EL1? What becomes of a B.NE that is not taken?",
     answer=(
         "Nothing is executed out of line, so nothing has to be stopped behind it: the saved PC is set within the first "
-        "exception, and the return from it is the end of the hit. If the flags say that the branch is not taken, "
-        "simulating it only moves the saved PC on by 4; both handlers run all the same."
+        "exception, and the return from that is the end of the hit. A branch that is not taken is simulated as well: "
+        "the saved PC moves on by 4, and both handlers run, as the instruction was executed."
     ),
 )

@@ -73,8 +73,8 @@ EXCLUSIVE = Lesson(
     ),
     question="Which event of the hit clears the monitor, and why does trying again not help?",
     answer=(
-        "The exception return: ERET clears the local monitor, on purpose, so that nobody stores by a mark made before "
-        "he was interrupted. Each attempt comes by the probe, takes its exceptions and loses the mark again. In the "
-        "kernel the loop has no end: the CPU is lost, by a probe that changes nothing but time."
+        "The exception return: ERET clears the local monitor, on purpose, so that nobody stores by a mark that was "
+        "made before an exception. Each attempt comes by the probe, takes its exceptions and loses the mark again. In "
+        "the kernel the loop has no end: the CPU is lost, by a probe that changes nothing but time."
     ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aarch64.stop import StopReason
 from cli import console, report
 from cli.console import Span, Style
 from cli.xol.bits import BITS, changes
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from cli.xol.episode import Fact
     from cli.xol.performance import Comparison, Performance, Scene
     from kprobes.host import Strip
-    from kprobes.story import StoryMoment
+    from kprobes.story import End, StoryMoment
 
 
 def heading(episode: Episode) -> str:
@@ -27,6 +28,21 @@ def heading(episode: Episode) -> str:
 def profile(scene: Scene) -> str:
     """The kernel whose rules count."""
     return f"profile {scene.profile}: {scene.summary}"
+
+
+def count(end: End) -> str:
+    """How many hits there were in a run."""
+    return f"{end.hits} hit{'s' if end.hits != 1 else ''}"
+
+
+def ending(end: End) -> str:
+    """How many hits there were, and how the run ended."""
+    if end.died:
+        return f"{count(end)}, then the kernel died: {end.stop.message}"
+    if end.stop.reason is StopReason.MAX_CYCLES:
+        return f"{count(end)}, then {end.stop.reason.value}"
+    why = f" ({end.stop.message})" if end.stop.message else ""
+    return f"{count(end)}, then the program ended{why}"
 
 
 def lines(performance: Performance, columns: int | None) -> Iterator[console.Line]:

@@ -13,6 +13,7 @@ from kprobes.behaviour import Execution
 from kprobes.reports import Moment
 from kprobes.story import Between
 from tests.cli.terminal import at_a_terminal, plain
+from tests.documentation import documented
 
 ROOT = Path(__file__).parents[2]
 A64 = [sys.executable, "-m", "cli"]
@@ -197,12 +198,6 @@ def test_a_picture_and_a_page(xol, tmp_path):
     assert all(text.count("returned to the slot") for text in (shown, page))
 
 
-def documented(subject):
-    """The fields that the README tells of something."""
-    (row,) = re.findall(rf"^\| {subject} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    return set(re.findall(r"`([a-z_]+)`", re.sub(r"\(`[^)]*\)", "", row)))
-
-
 def test_the_fields_are_those_documented(a64_command):
     _, shown, _ = a64_command("xol", PAGING, "p write", "--json", "-")
     told = json.loads(shown)
@@ -278,7 +273,7 @@ vectors: .space 0x200
 
 def test_ctrl_c_while_progress_is_shown(tmp_path):
     (tmp_path / "program.s").write_text(SOURCE.replace("b.ne", "b   "))
-    command = [*A64, "xol", "program.s", "p square", "--profile", "v7.2", "--hit", "1000000"]
+    command = [*A64, "xol", "program.s", "p square", "--profile", "v7.2", "--hit", "1000000", "--text", "-"]
     status, shown = at_a_terminal(
         command, 100, cwd=tmp_path, environment=ENVIRONMENT, interrupt_after=b" cycles, "
     )  # fmt: skip
@@ -290,7 +285,7 @@ def test_ctrl_c_while_progress_is_shown(tmp_path):
 @pytest.mark.parametrize("columns", [48, 66, 100])
 def test_on_a_terminal_everything_fits(tmp_path, columns):
     (tmp_path / "program.s").write_text(SOURCE)
-    command = [*A64, "xol", "program.s", "p square", UNMASK]
+    command = [*A64, "xol", "program.s", "p square", UNMASK, "--text", "-"]
     status, shown = at_a_terminal(command, columns, cwd=tmp_path, environment=ENVIRONMENT)
     lines = plain(shown).splitlines()
     assert status == 0
@@ -300,7 +295,7 @@ def test_on_a_terminal_everything_fits(tmp_path, columns):
 
 def test_what_has_changed_is_coloured(tmp_path):
     (tmp_path / "program.s").write_text(SOURCE)
-    command = [*A64, "xol", "program.s", "p square", UNMASK]
+    command = [*A64, "xol", "program.s", "p square", UNMASK, "--text", "-"]
     usual = {name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"}
     _, shown = at_a_terminal(command, 120, cwd=tmp_path, environment=usual)
     (enabled,) = [line for line in shown.splitlines() if "step enabled" in line]

@@ -7,9 +7,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aarch64.hooks import Answer, BreakHook, FaultHook, RegisterFrame, StepHook
+from aarch64.sampling import RandomChoices
+from aarch64.strategies import DrawnChoices
 from tests.fast.driving import Driver
 from tests.fast.equivalence import check_program, make_pair
-from tests.fast.programs import DEBUG, DrawnChoices, RandomChoices, debugged_programs, write_program
+from tests.fast.programs import DEBUG, debugged_programs, write_program
 
 small = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much])
 D, SS = 1 << 9, 1 << 21

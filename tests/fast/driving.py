@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from aarch64.cpu import Cpu
     from aarch64.exceptions import Taken
     from aarch64.machine import Machine, Snapshot
+    from aarch64.sampling import Choices
     from tests.fast.equivalence import Pair
-    from tests.fast.programs import Choices
 
 _FRESH = ("add x0, x0, #1", "nop", "b .+8", "adcs x2, x2, x0", "b.ne .+8", "svc #2", "ret", "b .-8", "str x0, [x19]")
 _EVENTUALLY = 40

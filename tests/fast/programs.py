@@ -4,26 +4,21 @@
     machine = program.machine()
     print(program)
 
-A program is assembly text and the machine it wants. It is written by drawing from `Choices`, which is Hypothesis for
-laws, so that what fails shrinks, or a `random.Random` where there are many thousands of programs to run.
+A program is assembly text and the machine it wants. It is written as the programs of `aarch64.sampling` are, with more
+kinds of statements: programs that change their code, use the system, have levels, translation and the debug unit.
 
-Registers have roles, so that most of what is drawn does something:
+Registers have the roles that they have in `aarch64.sampling.writing`, and more:
 
-    x0-x7    data; half of them begin with a value at which arithmetic changes its behaviour
-    x10-x12  counters of loops, by depth; x15 that of recursions
-    x13, x14, x26, x28  scratch
-    x16-x18  the exception handlers'; x18 gathers the flags they saw
-    x19      the middle of a page of data; x20 near its end; x25 an odd address
-    x21      the UART; x22 an address where nothing is; x24 the last words of RAM
+    x20      near the end of the page of data
+    x21      the UART; x24 the last words of RAM
     x23      the code's own first page; x27 the table that maps pages, with translation on
-    x29      where to go on after a branch to nowhere
 """
 
 from __future__ import annotations
 
 import random
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import attrs
 from hypothesis import strategies as st
@@ -34,13 +29,20 @@ from aarch64.interpreter import Interpreter
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import disassemble
 from aarch64.memory import PAGE_SIZE, Memory
-from aarch64.sampling import IMPLEMENTED, INTERESTING, draw_fields, is_encoding_of
+from aarch64.sampling import IMPLEMENTED, INTERESTING, RandomChoices, accesses, draw_fields, is_encoding_of
+from aarch64.sampling.accesses import access, pair, read_back
+from aarch64.sampling.control import call, computed_jump, forward, jump_table, loop, wild_jump
+from aarch64.sampling.straight import arithmetic, flags
+from aarch64.sampling.writing import DATA_REGISTERS, DEEPEST, Writer
+from aarch64.strategies import DrawnChoices
 from tests.translation.paging import Space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from aarch64.machine import Machine
+    from aarch64.sampling import Choices
+    from aarch64.sampling.writing import Statement
 
 RAM = 0x4000_0000
 RAM_SIZE = 1 << 20
@@ -55,40 +57,6 @@ UART, NOWHERE = 0x0900_0000, 0x2000_0000
 
 LONGEST = 400
 """Cycles that a program is given at most."""
-
-T = TypeVar("T")
-
-
-class Choices(Protocol):
-    """Where decisions come from. The first option and the lowest number are the simplest."""
-
-    def integer(self, low: int, high: int) -> int:
-        """A number from `low` to `high`."""
-
-    def choice(self, options: Sequence[T]) -> T:
-        """One of `options`."""
-
-
-class RandomChoices:
-    """Decisions of a `random.Random`."""
-
-    def __init__(self, source: random.Random) -> None:
-        self.integer = source.randint
-        self.choice = source.choice
-
-
-class DrawnChoices:
-    """Decisions of Hypothesis, which it can shrink."""
-
-    def __init__(self, draw: st.DrawFn) -> None:
-        self._draw = draw
-
-    def integer(self, low: int, high: int) -> int:
-        return self._draw(st.integers(low, high))
-
-    def choice(self, options: Sequence[T]) -> T:
-        return self._draw(st.sampled_from(options))
-
 
 # --- a program
 
@@ -267,348 +235,19 @@ def translation(*, is_user: bool) -> tuple[int, tuple[Segment, ...], int]:
     return space.root, tables, space.descriptor_address(RAM)
 
 
-# --- the writer
-
-
-class Writer:
-    """A program being written: lines, what comes behind them, and how much there may be."""
-
-    def __init__(self, choices: Choices, kinds: Sequence[Statement], room: int) -> None:
-        self.choices = choices
-        self.kinds = kinds
-        self.room = room
-        self.lines: list[str] = []
-        self.tail: list[str] = []
-        self.functions: list[tuple[str, bool]] = []
-        self.depth = 0
-        self.is_function = False
-        self._labels = 0
-
-    # drawing
-
-    def integer(self, low: int, high: int) -> int:
-        return self.choices.integer(low, high)
-
-    def choice(self, options: Sequence[T]) -> T:
-        return self.choices.choice(options)
-
-    def one_in(self, count: int) -> bool:
-        return self.choices.integer(0, count - 1) == count - 1
-
-    # writing
-
-    def emit(self, *lines: str) -> None:
-        self.lines += [line if line.endswith(":") else f"        {line}" for line in lines]
-
-    def label(self) -> str:
-        self._labels += 1
-        return f"L{self._labels}"
-
-    def instruction(self, templates: Sequence[str]) -> None:
-        self.emit(self.choice(templates).format_map(_Blanks(self)))
-
-    def statements(self, most: int) -> None:
-        """Up to `most` statements, at least one."""
-        written = 0
-        while self.room > 0 and written < most and (not written or self.integer(0, 3)):
-            self.room -= 1
-            written += 1
-            self.choice(self.kinds)(self)
-        if not written:
-            self.emit("nop")
-
-    def nested(self, most: int) -> None:
-        """Statements of a body."""
-        self.depth += 1
-        self.statements(most)
-        self.depth -= 1
-
-    def function(self) -> tuple[str, bool]:
-        """A function to call, now and then a new one, and whether it is recursive, with the number of levels in X15."""
-        if self.functions and (len(self.functions) == 3 or self.is_function or self.one_in(2)):
-            return self.choice(self.functions)
-        kind = self.choice(("leaf", "leaf", "frame", "recursive"))
-        name = f"f{len(self.functions) + 1}"
-        self.functions.append((name, kind == "recursive"))
-        outer = self.lines, self.depth, self.is_function
-        self.lines, self.depth, self.is_function = [], 2, True
-        if self.one_in(4):
-            self.emit(".balign 4096")
-        self.emit(f"{name}:")
-        if kind == "leaf":
-            kinds, self.kinds = self.kinds, LEAF
-            self.statements(4)
-            self.kinds = kinds
-            self.emit(self.choice(("ret", "ret", "br x30", "mov x28, x30\n        ret x28")))
-        else:
-            self._framed(name, is_recursive=kind == "recursive")
-        self.tail += self.lines
-        self.lines, self.depth, self.is_function = outer
-        return self.functions[-1]
-
-    def _framed(self, name: str, *, is_recursive: bool) -> None:
-        done = self.label()
-        self.emit("stp x30, x0, [sp, #-16]!")
-        if is_recursive:
-            self.emit("subs x15, x15, #1", f"b.le {done}")
-        kinds, self.kinds = self.kinds, LEAF
-        self.statements(3)
-        self.kinds = kinds
-        if is_recursive:
-            self.emit(f"bl {name}")
-            self.statements(1)
-        self.emit(f"{done}:", f"ldp x30, {self.choice(DATA_REGISTERS)}, [sp], #16", "ret")
-
-
-Statement = "Callable[[Writer], None]"
-
-DATA_REGISTERS = tuple(f"x{number}" for number in range(8))
-CONDITIONS = ("eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le")
-_EXTENDS = ("uxtb", "uxth", "uxtw", "sxtb", "sxth", "sxtw")
-_LOGICAL = {"x": ("0x1", "0xff00", "0x8000000000000000", "0x5555555555555555"), "w": ("0x1", "0xff00", "0x80000000")}
-
-
-class _Blanks(dict[str, str]):
-    """What the blanks of a template are filled with; X or W registers alike in all of it."""
-
-    def __init__(self, writer: Writer) -> None:
-        super().__init__()
-        self._writer = writer
-        self._width = ""
-
-    @property
-    def width(self) -> str:
-        if not self._width:
-            self._width = self._writer.choice("xw")
-        return self._width
-
-    def __missing__(self, key: str) -> str:
-        return _FILL[key](self._writer, self)
-
-
-def _number(low: int, high: int) -> Callable[[Writer, _Blanks], str]:
-    return lambda writer, _: str(writer.integer(low, high))
-
-
-def _any_register(writer: Writer, prefix: str) -> str:
-    number = writer.integer(0, 9)
-    return f"{prefix}{number}" if number < 8 else f"{prefix}zr"
-
-
-_FILL: Mapping[str, Callable[[Writer, _Blanks], str]] = {
-    "r": lambda w, b: _any_register(w, b.width),
-    "x": lambda w, _: _any_register(w, "x"),
-    "w": lambda w, _: _any_register(w, "w"),
-    "g": lambda w, b: f"{b.width}{w.integer(0, 7)}",
-    "gx": lambda w, _: f"x{w.integer(0, 7)}",
-    "sp": lambda _, b: "sp" if b.width == "x" else "wsp",
-    "c": lambda w, _: w.choice(CONDITIONS),
-    "shift": lambda w, _: w.choice(("lsl", "lsr", "asr")),
-    "rotate": lambda w, _: w.choice(("lsl", "lsr", "asr", "ror")),
-    "extend": lambda w, _: w.choice(_EXTENDS),
-    "s": lambda w, b: str(w.integer(0, 63 if b.width == "x" else 31)),
-    "lsb": _number(0, 31),
-    "i": lambda w, _: str(w.choice((0, 1, 2, 7, 255, 4095))),
-    "l": lambda w, b: w.choice(_LOGICAL[b.width]),
-    "h": lambda w, _: str(w.choice((0, 1, 0x7FFF, 0x8000, 0xFFFF))),
-    "half": lambda w, _: str(w.choice((0, 16))),
-    "f": _number(0, 15),
-    "j": _number(0, 31),
-    "k": _number(0, 4),
-    "b": _number(0, 63),
-}
-
-# --- straight code
-
-ARITHMETIC = (
-    "add {r}, {r}, {r}",
-    "add {g}, {g}, #{i}",
-    "sub {g}, {g}, #{i}",
-    "sub {r}, {r}, {r}",
-    "add {r}, {r}, {r}, {shift} #{s}",
-    "sub {r}, {r}, {r}, {shift} #{s}",
-    "add {g}, {g}, {w}, {extend} #{k}",
-    "sub {g}, {g}, #{i}, lsl #12",
-    "neg {r}, {r}",
-    "and {r}, {r}, {r}",
-    "orr {r}, {r}, {r}, {rotate} #{s}",
-    "eor {r}, {r}, {r}",
-    "bic {r}, {r}, {r}",
-    "orn {r}, {r}, {r}",
-    "eon {r}, {r}, {r}, {rotate} #{s}",
-    "and {g}, {r}, #{l}",
-    "orr {g}, {r}, #{l}",
-    "eor {g}, {r}, #{l}",
-    "mvn {r}, {r}",
-    "mov {g}, {r}",
-    "movz {r}, #{h}, lsl #{half}",
-    "movn {r}, #{h}, lsl #{half}",
-    "movk {r}, #{h}, lsl #{half}",
-    "lsl {r}, {r}, {r}",
-    "lsr {r}, {r}, {r}",
-    "asr {r}, {r}, {r}",
-    "ror {r}, {r}, {r}",
-    "lsl {r}, {r}, #{s}",
-    "lsr {r}, {r}, #{s}",
-    "asr {r}, {r}, #{s}",
-    "ror {r}, {r}, #{s}",
-    "extr {r}, {r}, {r}, #{s}",
-    "ubfx {r}, {r}, #{lsb}, #1",
-    "sbfx {r}, {r}, #{lsb}, #1",
-    "bfi {r}, {r}, #{lsb}, #1",
-    "bfxil {r}, {r}, #0, #9",
-    "sxtb {r}, {w}",
-    "sxth {r}, {w}",
-    "sxtw {x}, {w}",
-    "uxtb {w}, {w}",
-    "mul {r}, {r}, {r}",
-    "madd {r}, {r}, {r}, {r}",
-    "msub {r}, {r}, {r}, {r}",
-    "smull {x}, {w}, {w}",
-    "umaddl {x}, {w}, {w}, {x}",
-    "smulh {x}, {x}, {x}",
-    "umulh {x}, {x}, {x}",
-    "udiv {r}, {r}, {r}",
-    "sdiv {r}, {r}, {r}",
-    "clz {r}, {r}",
-    "cls {r}, {r}",
-    "rbit {r}, {r}",
-    "rev {r}, {r}",
-    "rev16 {r}, {r}",
-    "crc32w {w}, {w}, {w}",
-    "cnt {r}, {r}",
-    "abs {r}, {r}",
-    "smax {r}, {r}, {r}",
-    "umin {r}, {r}, {r}",
-    "mov {g}, {sp}",
-    "add {g}, {sp}, #16",
-    "adr {x}, .",
-)
-
-FLAGS = (
-    "cmp {r}, {r}",
-    "adds {r}, {r}, {r}",
-    "subs {r}, {r}, {r}",
-    "cmp {g}, #{i}",
-    "cmn {g}, #{i}",
-    "cmn {r}, {r}, {shift} #{s}",
-    "cmp {r}, {r}, {shift} #{s}",
-    "cmp {g}, {w}, {extend} #{k}",
-    "adds {r}, {g}, {w}, {extend} #{k}",
-    "subs {r}, {g}, #{i}",
-    "adds {r}, {g}, #{i}",
-    "negs {r}, {r}",
-    "tst {r}, {r}",
-    "tst {r}, #{l}",
-    "ands {r}, {r}, {r}, {rotate} #{s}",
-    "ands {r}, {r}, #{l}",
-    "bics {r}, {r}, {r}",
-    "adc {r}, {r}, {r}",
-    "adcs {r}, {r}, {r}",
-    "sbc {r}, {r}, {r}",
-    "sbcs {r}, {r}, {r}",
-    "ngcs {r}, {r}",
-    "ccmp {r}, {r}, #{f}, {c}",
-    "ccmp {r}, #{j}, #{f}, {c}",
-    "ccmn {r}, {r}, #{f}, {c}",
-    "ccmn {r}, #{j}, #{f}, {c}",
-    "csel {r}, {r}, {r}, {c}",
-    "csinc {r}, {r}, {r}, {c}",
-    "csinv {r}, {r}, {r}, {c}",
-    "csneg {r}, {r}, {r}, {c}",
-    "cset {r}, {c}",
-    "csetm {r}, {c}",
-    "mrs {gx}, nzcv",
-    "msr nzcv, {x}",
-    "cfinv",
-    "rmif {x}, #{b}, #{f}",
-    "setf8 {w}",
-    "setf16 {w}",
-    "axflag",
-    "xaflag",
-)
-
-
-def arithmetic(w: Writer) -> None:
-    w.instruction(ARITHMETIC)
-
-
-def flags(w: Writer) -> None:
-    w.instruction(FLAGS)
-
-
 # --- memory
-
-_ACCESSES = (
-    ("ldr", "x", 8), ("str", "x", 8), ("ldr", "w", 4), ("str", "w", 4), ("ldrb", "w", 1), ("strb", "w", 1),
-    ("ldrh", "w", 2), ("strh", "w", 2), ("ldrsb", "x", 1), ("ldrsb", "w", 1), ("ldrsh", "x", 2), ("ldrsh", "w", 2),
-    ("ldrsw", "x", 4),
-)  # fmt: skip
-_PAIRS = (
-    ("ldp", "x", 8), ("stp", "x", 8), ("ldp", "w", 4), ("stp", "w", 4), ("ldpsw", "x", 4), ("ldnp", "x", 8),
-    ("stnp", "w", 4),
-)  # fmt: skip
-_ORDERED = ("ldar", "stlr", "ldapr", "ldarb", "stlrb", "ldarh", "stlrh")
-_ATOMICS = ("ldadd", "ldclr", "ldset", "ldeor", "ldsmax", "ldumin", "swp", "cas")
-_ORDERS = ("", "a", "l", "al")
 
 GOOD = ("x19", "x19", "x19", "sp", "x20")
 BAD = ("x22", "x24", "x25", "x21", "x23", "x20")
 
 
-def _access(w: Writer, bases: Sequence[str]) -> None:
-    """A load or store of any size in any addressing mode."""
-    name, prefix, size = w.choice(_ACCESSES)
-    register, base = _any_register(w, prefix), w.choice(bases)
-    step = 16 if base == "sp" and not w.one_in(8) else size
-    mode = w.integer(0, 7)
-    if mode == 0:
-        address = f"[{base}]"
-    elif mode == 1:
-        address = f"[{base}, #{size * w.integer(0, 8)}]"
-    elif mode == 2:
-        address = f"[{base}, #{step * w.integer(-2, 2)}]!"
-    elif mode == 3:
-        address = f"[{base}], #{step * w.integer(-2, 2)}"
-    elif mode == 4:
-        scale = w.choice(("lsl #0", f"lsl #{size.bit_length() - 1}")) if size > 1 else "lsl #0"
-        w.emit(f"and x26, x{w.integer(0, 7)}, #0x1f")
-        address = f"[{base}, x26, {scale}]"
-    elif mode == 5:
-        w.emit(f"and w26, w{w.integer(0, 7)}, #0x1f")
-        address = f"[{base}, w26, {w.choice(('uxtw', 'sxtw'))}]"
-    else:
-        name = name.replace("ld", "ldu").replace("st", "stu") if mode == 6 else name
-        address = f"[{base}, #{w.integer(-16, 16)}]" if mode == 6 else f"[{base}, #{size}]"
-    w.emit(f"{name} {register}, {address}")
-
-
-def _pair(w: Writer, bases: Sequence[str]) -> None:
-    name, prefix, size = w.choice(_PAIRS)
-    first = w.integer(0, 7)
-    base = w.choice(bases)
-    step = 16 if base == "sp" else size
-    offset = step * w.integer(-2, 2)
-    modes = ("[{}, #{}]",) if name.endswith("np") else ("[{}, #{}]", "[{}, #{}]!", "[{}], #{}")
-    address = w.choice(modes).format(base, offset)
-    w.emit(f"{name} {prefix}{first}, {prefix}{(first + w.integer(1, 7)) % 8}, {address}")
-
-
 def memory(w: Writer) -> None:
-    (_pair if w.one_in(3) else _access)(w, GOOD)
+    (pair if w.one_in(3) else access)(w, GOOD)
 
 
 def fault(w: Writer) -> None:
     """An access to where it may not, or not so."""
-    (_pair if w.one_in(3) else _access)(w, BAD)
-
-
-def read_back(w: Writer) -> None:
-    """A store, and a load that overlaps it."""
-    offset = w.integer(0, 8)
-    name, prefix, size = w.choice(_ACCESSES[1::2][:4])
-    w.emit(f"{name.replace('ld', 'st')} {_any_register(w, prefix)}, [x19, #{size * offset}]")
-    w.emit(f"ldur {w.choice(DATA_REGISTERS)}, [x19, #{size * offset - w.integer(0, 7)}]")
+    (pair if w.one_in(3) else access)(w, BAD)
 
 
 def literal(w: Writer) -> None:
@@ -618,37 +257,16 @@ def literal(w: Writer) -> None:
 
 
 def exclusive(w: Writer) -> None:
-    """Load and store exclusive, now and then with something between."""
-    size = w.choice(("x", "w", "b", "h", "p"))
-    value, status = w.integer(0, 7), w.integer(0, 7)
-    base = w.choice(("x19", "x19", "x19", "x20", "x24", "x22"))
-    if size == "p":
-        w.emit(f"ldxp x{value}, x{(value + 1) % 8}, [{base}]")
-        store = f"stxp w26, x{value}, x{status}, [{base}]"
-    else:
-        suffix, prefix = (size, "w") if size in "bh" else ("", size)
-        order = w.choice(("x", "ax"))
-        w.emit(f"ld{order}r{suffix} {prefix}{value}, [{base}]")
-        store = f"st{order.replace('a', 'l')}r{suffix} w26, {prefix}{status}, [{base}]"
-    between = w.integer(0, 4)
-    if between == 1:
-        arithmetic(w)
-    elif between == 2:
-        w.emit(w.choice(("clrex", "svc #1", "str x0, [x19]", "ldxr x1, [x20]")))
-    w.emit(store, f"add x{status}, x{status}, x26")
+    between = ("clrex", "svc #1", "str x0, [x19]", "ldxr x1, [x20]")
+    accesses.exclusive(w, ("x19", "x19", "x19", "x20", "x24", "x22"), between)
 
 
 def atomic(w: Writer) -> None:
-    name = w.choice(_ATOMICS) + w.choice(_ORDERS) + w.choice(("", "", "b", "h"))
-    prefix = "w" if name[-1] in "bh" else w.choice("xw")
-    base = w.choice(("x19", "x19", "x19", "x19", "x23", "x20", "x22", "x25", "sp"))
-    w.emit(f"{name} {_any_register(w, prefix)}, {_any_register(w, prefix)}, [{base}]")
+    accesses.atomic(w, ("x19", "x19", "x19", "x19", "x23", "x20", "x22", "x25", "sp"))
 
 
 def ordered(w: Writer) -> None:
-    name = w.choice(_ORDERED)
-    prefix = "w" if name[-1] in "bh" else w.choice("xw")
-    w.emit(f"{name} {_any_register(w, prefix)}, [{w.choice(('x19', 'x19', 'x25', 'x22', 'x21'))}]")
+    accesses.ordered(w, ("x19", "x19", "x25", "x22", "x21"))
 
 
 def device(w: Writer) -> None:
@@ -660,124 +278,7 @@ def device(w: Writer) -> None:
 
 def copy_bytes(w: Writer) -> None:
     """A loop over bytes: forwards, overlapping itself, or from code."""
-    source, target = w.choice((("x19", "x19"), ("x20", "x19"), ("x23", "x19"), ("x19", "x20")))
-    again = w.label()
-    w.emit(
-        f"mov x14, #{w.integer(1, 12)}",
-        f"add x26, {source}, #{w.integer(0, 4)}",
-        f"add x28, {target}, #{w.integer(0, 4)}",
-        f"{again}:",
-        "ldrb w13, [x26], #1",
-        "strb w13, [x28], #1",
-        "subs x14, x14, #1",
-        f"b.ne {again}",
-    )
-
-
-# --- control
-
-
-def loop(w: Writer) -> None:
-    """A counted loop, up to three of them nested."""
-    if w.depth >= 3:
-        arithmetic(w)
-        return
-    counter, count, again, out = 10 + w.depth, w.choice((2, 1, 3, 4, 6, 20)), w.label(), w.label()
-    kind = w.integer(0, 6)
-    w.emit(f"mov x{counter}, #{0 if kind == 1 else count}", f"{again}:")
-    if kind == 4:
-        w.emit(f"cbz x{counter}, {out}")
-    elif kind == 5:
-        w.emit(f"subs w{counter}, w{counter}, #1")
-    w.nested(3)
-    if kind == 0:
-        w.emit(f"subs x{counter}, x{counter}, #1", f"b.ne {again}")
-    elif kind == 1:
-        w.emit(f"add x{counter}, x{counter}, #1", f"cmp x{counter}, #{count}", f"b.lo {again}")
-    elif kind == 2:
-        w.emit(f"sub w{counter}, w{counter}, #1", f"cbnz w{counter}, {again}")
-    elif kind == 3:
-        w.emit(f"sub x{counter}, x{counter}, #1", f"tbz x{counter}, #63, {again}")
-    elif kind == 4:
-        w.emit(f"sub x{counter}, x{counter}, #1", f"b {again}", f"{out}:")
-    elif kind == 5:
-        w.emit(f"cbnz w{counter}, {again}")
-    else:
-        w.emit(f"subs x{counter}, x{counter}, #1", f"b.eq {out}", f"b {again}", f"{out}:")
-
-
-def forward(w: Writer) -> None:
-    """A forward branch on a condition, now and then with an else."""
-    over, register = w.label(), w.integer(0, 7)
-    branches = ("b.{c} ", "cbz {r}, ", "cbnz {r}, ", "tbz {w}, #{j}, ", "tbnz {x}, #{b}, ")
-    branch = w.choice(branches).format_map(_Blanks(w))
-    if branch.startswith("b.") and w.one_in(2):
-        flags(w)
-    w.emit(branch + over)
-    w.nested(2)
-    if w.one_in(3):
-        end = w.label()
-        w.emit(f"b {end}", f"{over}:")
-        w.nested(2)
-        w.emit(f"{end}:")
-    else:
-        w.emit(f"{over}:", f"add x{register}, x{register}, #1")
-
-
-def call(w: Writer) -> None:
-    name, is_recursive = w.function()
-    if is_recursive:
-        w.emit(f"mov x15, #{w.integer(1, 4)}")
-    kind = w.integer(0, 4)
-    if kind == 2:
-        w.emit(f"adr x28, {name}", "blr x28")
-    elif kind == 3:
-        back = w.label()
-        w.emit(f"adr x30, {back}", f"b {name}", f"{back}:")
-    elif kind == 4:
-        back = w.label()
-        register = w.choice(("x28", "x16", "x17"))
-        w.emit(f"adr {register}, {name}", f"adr x30, {back}", f"br {register}", f"{back}:")
-    else:
-        w.emit(f"bl {name}")
-
-
-def jump_table(w: Writer) -> None:
-    table, out = w.label(), w.label()
-    cases = [w.label() for _ in range(4)]
-    w.emit(f"and x26, x{w.integer(0, 7)}, #3", f"adr x28, {table}", "ldr x28, [x28, x26, lsl #3]", "br x28")
-    for case in cases[:3]:
-        w.emit(f"{case}:")
-        w.nested(1)
-        w.emit(f"b {out}")
-    w.emit(f"{cases[3]}:", f"{out}:")
-    w.tail += ["        .balign 8", f"{table}:", f"        .quad {', '.join(cases)}"]
-
-
-def computed_jump(w: Writer) -> None:
-    """A branch to an address that was computed, past none to three instructions."""
-    here = w.label()
-    w.emit(f"adr x28, {here}", f"ubfiz x26, x{w.integer(0, 7)}, #2, #2", "add x28, x28, x26", "br x28", f"{here}:")
-    for _ in range(3):
-        arithmetic(w)
-
-
-def wild_jump(w: Writer) -> None:
-    """A branch to a misaligned, tagged or empty address; it goes on behind it."""
-    after = w.label()
-    kind = w.integer(0, 4)
-    w.emit(f"adr x29, {after}", f"adr x26, {after}")
-    if kind == 0:
-        w.emit(f"add x26, x26, #{w.integer(1, 3)}")
-    elif kind == 1:
-        w.emit("orr x26, x26, #0x8000000000000000")
-    elif kind == 2:
-        w.emit("mov x26, x22")
-    elif kind == 3:
-        w.emit("movk x26, #0x5a00, lsl #48")
-    else:
-        w.emit("add x26, x26, #1", "mov x30, x26")
-    w.emit(w.choice(("br x26", "blr x26", "ret x26")), f"{after}:")
+    accesses.copy_bytes(w, (("x19", "x19"), ("x20", "x19"), ("x23", "x19"), ("x19", "x20")))
 
 
 # --- code that changes
@@ -827,15 +328,15 @@ def modify(w: Writer) -> None:
 
 def modify_function(w: Writer) -> None:
     """A store into the beginning of a function, elsewhere, that is called before and after."""
-    name, is_recursive = w.function()
+    function = w.function()
     word = word_of(w.choice(_FRESH[:4]))
     again = w.label()
     if w.depth < 3:
         w.emit(f"mov x{10 + w.depth}, #2")
     w.emit(f"{again}:")
-    if is_recursive:
+    if function.is_recursive:
         w.emit("mov x15, #2")
-    w.emit(f"bl {name}", f"adr x28, {name}")
+    w.emit(f"bl {function.name}", f"adr x28, {function.name}")
     w.emit(f"mov w26, #{word & 0xFFFF}", f"movk w26, #{word >> 16}, lsl #16", f"str w26, [x28, #{4 * w.integer(0, 1)}]")
     w.emit(*w.choice(_MAINTENANCE))
     if w.depth < 3:
@@ -911,7 +412,7 @@ _MOVES = (
 
 
 def system(w: Writer) -> None:
-    text = w.choice(_MOVES).format_map(_Blanks(w))
+    text = w.filled(w.choice(_MOVES))
     for line in text.split("\n"):
         if line.strip() == "arithmetic":
             (arithmetic if w.one_in(2) else memory)(w)
@@ -1124,6 +625,14 @@ def _registers(choices: Choices) -> tuple[int, ...]:
     return tuple(choices.choice(INTERESTING) if choices.integer(0, 1) else choices.integer(0, 15) for _ in range(8))
 
 
+LOOP_COUNTS = ((2, 1, 3, 4, 6, 20),) * DEEPEST
+
+
+def make_writer(choices: Choices, kinds: Sequence[Statement], room: int) -> Writer:
+    """A writer of programs that need not end."""
+    return Writer(choices, kinds, room, leaf=LEAF, returning=kinds, loop_counts=LOOP_COUNTS)
+
+
 def write_program(choices: Choices, themes: Sequence[tuple[Statement, ...]] = THEMES) -> Program:
     """Draw a program, about two of the themes."""
     if choices.integer(0, 15) == 15:
@@ -1135,7 +644,7 @@ def write_program(choices: Choices, themes: Sequence[tuple[Statement, ...]] = TH
         kinds = kinds + choices.choice(themes)
     if translates and el == 1:
         kinds = kinds + TRANSLATED
-    writer = Writer(choices, kinds, room=choices.choice((12, 6, 20)))
+    writer = make_writer(choices, kinds, room=choices.choice((12, 6, 20)))
     if place := choices.choice(_PLACES):
         writer.emit(f".space {place:#x}")
     writer.emit("_start:")

@@ -15,9 +15,10 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 
+from aarch64.sampling import RandomChoices
 from tests.fast.driving import drive
 from tests.fast.equivalence import Different, check_program, make_pair, smaller
-from tests.fast.programs import Program, RandomChoices, random_program
+from tests.fast.programs import Program, random_program
 
 Check = Callable[[Program], object]
 

@@ -16,6 +16,7 @@ from aarch64.interpreter import Interpreter
 from aarch64.lines import Line
 from aarch64.memory import PAGE_SIZE
 from aarch64.stop import StopReason
+from aarch64.strategies import DrawnChoices
 from aarch64.translation.permissions import Right
 from tests.fast.driving import Driver, drive
 from tests.fast.equivalence import Pair, check_program, make_machine, make_pair
@@ -25,7 +26,6 @@ from tests.fast.programs import (
     DATA,
     RAM,
     VECTORS,
-    DrawnChoices,
     Program,
     programs,
     random_program,

@@ -27,13 +27,14 @@ from aarch64.memory import PAGE_SHIFT, PAGE_SIZE
 from aarch64.pmu import COUNTER, SINCE
 from tests.fast import programs
 from tests.fast.equivalence import make_machine
-from tests.fast.programs import DATA, Program, Writer
+from tests.fast.programs import DATA, Program
 from tests.translation.paging import Space
 
 if TYPE_CHECKING:
     from aarch64.image import Image
     from aarch64.machine import Machine
-    from tests.fast.programs import Choices
+    from aarch64.sampling import Choices
+    from aarch64.sampling.writing import Writer
 
 BUDGET = 1500
 """Cycles in which a program has to come to its end."""
@@ -97,7 +98,7 @@ _MOVES = (
 
 
 def system(w: Writer) -> None:
-    text = w.choice(_MOVES).format_map(programs._Blanks(w))
+    text = w.filled(w.choice(_MOVES))
     for line in text.split("\n"):
         if line.strip() == "arithmetic":
             (programs.arithmetic if w.one_in(2) else programs.memory)(w)
@@ -143,7 +144,7 @@ def write_program(choices: Choices, *, calm: bool) -> Program:
         kinds = kinds + choices.choice(_CALM_THEMES if calm else _THEMES)
     if translates and not calm:
         kinds = (*kinds, lose_data)
-    writer = Writer(choices, kinds, room=choices.choice((16, 8, 30)))
+    writer = programs.make_writer(choices, kinds, room=choices.choice((16, 8, 30)))
     if place := choices.choice((0, 0, 0xFC0, 0xFFC)):
         writer.emit(f".space {place:#x}")
     writer.emit("_start:")

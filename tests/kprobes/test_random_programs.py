@@ -14,13 +14,13 @@ import pytest
 from aarch64.isa.branch import direct_target
 from aarch64.isa.table import decode
 from aarch64.loader import load_program
+from aarch64.sampling import RandomChoices
 from aarch64.stop import StopReason
 from kprobes import STRICT, V5_10, V7_2, V15, Kprobe, Kprobes
 from kprobes.analysis import Analysis
 from kprobes.arch.code import ImageText
 from kprobes.sequences import WORD
 from tests.fast.equivalence import make_machine
-from tests.fast.programs import RandomChoices
 from tests.kprobes.programs import BUDGET, TEXT, make_loaded, outcome, write_program
 from tests.kprobes.test_transparency import BY_STEP
 from tests.programs.examples import load_examples

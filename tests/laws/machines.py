@@ -8,7 +8,7 @@ from aarch64.cpu import Cpu
 from aarch64.exceptions import ArchException
 from aarch64.features import DEFAULT_FEATURES
 from aarch64.memory import Memory
-from aarch64.sampling import State, draw_value
+from aarch64.sampling import draw_state
 
 if TYPE_CHECKING:
     import random
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from aarch64.isa.definition import Definition
     from aarch64.isa.syntax import Fields
+    from aarch64.sampling import State
 
 RAM = 0x4000_0000
 SCRATCH = RAM + 0x8000
@@ -43,9 +44,7 @@ def set_state(cpu: Cpu, state: State, pc: int = RAM + 0x1000) -> None:
 
 def draw_addressed_state(rng: random.Random) -> State:
     """A state in which most registers, and SP, point into the filled memory: near its middle, often aligned."""
-    addresses = [SCRATCH + rng.randrange(-64, 64) * 16 + rng.choice((0, 0, 0, 0, 8, 4, 2, 1)) for _ in range(31)]
-    x = tuple(address if rng.random() < 0.7 else draw_value(rng) for address in addresses)
-    return State(x, SCRATCH + rng.randrange(-64, 64) * 16, rng.randrange(16))
+    return draw_state(rng, around=SCRATCH)
 
 
 def outcome(cpu: Cpu, action: Callable[[], Any]) -> dict[str, Any]:

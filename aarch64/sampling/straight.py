@@ -1,0 +1,126 @@
+"""Statements of programs: straight code on the data registers and flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aarch64.sampling.writing import Writer
+
+ARITHMETIC = (
+    "add {r}, {r}, {r}",
+    "add {g}, {g}, #{i}",
+    "sub {g}, {g}, #{i}",
+    "sub {r}, {r}, {r}",
+    "add {r}, {r}, {r}, {shift} #{s}",
+    "sub {r}, {r}, {r}, {shift} #{s}",
+    "add {g}, {g}, {w}, {extend} #{k}",
+    "sub {g}, {g}, #{i}, lsl #12",
+    "neg {r}, {r}",
+    "and {r}, {r}, {r}",
+    "orr {r}, {r}, {r}, {rotate} #{s}",
+    "eor {r}, {r}, {r}",
+    "bic {r}, {r}, {r}",
+    "orn {r}, {r}, {r}",
+    "eon {r}, {r}, {r}, {rotate} #{s}",
+    "and {g}, {r}, #{l}",
+    "orr {g}, {r}, #{l}",
+    "eor {g}, {r}, #{l}",
+    "mvn {r}, {r}",
+    "mov {g}, {r}",
+    "movz {r}, #{h}, lsl #{half}",
+    "movn {r}, #{h}, lsl #{half}",
+    "movk {r}, #{h}, lsl #{half}",
+    "lsl {r}, {r}, {r}",
+    "lsr {r}, {r}, {r}",
+    "asr {r}, {r}, {r}",
+    "ror {r}, {r}, {r}",
+    "lsl {r}, {r}, #{s}",
+    "lsr {r}, {r}, #{s}",
+    "asr {r}, {r}, #{s}",
+    "ror {r}, {r}, #{s}",
+    "extr {r}, {r}, {r}, #{s}",
+    "ubfx {r}, {r}, #{lsb}, #1",
+    "sbfx {r}, {r}, #{lsb}, #1",
+    "bfi {r}, {r}, #{lsb}, #1",
+    "bfxil {r}, {r}, #0, #9",
+    "sxtb {r}, {w}",
+    "sxth {r}, {w}",
+    "sxtw {x}, {w}",
+    "uxtb {w}, {w}",
+    "mul {r}, {r}, {r}",
+    "madd {r}, {r}, {r}, {r}",
+    "msub {r}, {r}, {r}, {r}",
+    "smull {x}, {w}, {w}",
+    "umaddl {x}, {w}, {w}, {x}",
+    "smulh {x}, {x}, {x}",
+    "umulh {x}, {x}, {x}",
+    "udiv {r}, {r}, {r}",
+    "sdiv {r}, {r}, {r}",
+    "clz {r}, {r}",
+    "cls {r}, {r}",
+    "rbit {r}, {r}",
+    "rev {r}, {r}",
+    "rev16 {r}, {r}",
+    "crc32w {w}, {w}, {w}",
+    "cnt {r}, {r}",
+    "abs {r}, {r}",
+    "smax {r}, {r}, {r}",
+    "umin {r}, {r}, {r}",
+    "mov {g}, {sp}",
+    "add {g}, {sp}, #16",
+    "adr {x}, .",
+)
+
+FLAGS = (
+    "cmp {r}, {r}",
+    "adds {r}, {r}, {r}",
+    "subs {r}, {r}, {r}",
+    "cmp {g}, #{i}",
+    "cmn {g}, #{i}",
+    "cmn {r}, {r}, {shift} #{s}",
+    "cmp {r}, {r}, {shift} #{s}",
+    "cmp {g}, {w}, {extend} #{k}",
+    "adds {r}, {g}, {w}, {extend} #{k}",
+    "subs {r}, {g}, #{i}",
+    "adds {r}, {g}, #{i}",
+    "negs {r}, {r}",
+    "tst {r}, {r}",
+    "tst {r}, #{l}",
+    "ands {r}, {r}, {r}, {rotate} #{s}",
+    "ands {r}, {r}, #{l}",
+    "bics {r}, {r}, {r}",
+    "adc {r}, {r}, {r}",
+    "adcs {r}, {r}, {r}",
+    "sbc {r}, {r}, {r}",
+    "sbcs {r}, {r}, {r}",
+    "ngcs {r}, {r}",
+    "ccmp {r}, {r}, #{f}, {c}",
+    "ccmp {r}, #{j}, #{f}, {c}",
+    "ccmn {r}, {r}, #{f}, {c}",
+    "ccmn {r}, #{j}, #{f}, {c}",
+    "csel {r}, {r}, {r}, {c}",
+    "csinc {r}, {r}, {r}, {c}",
+    "csinv {r}, {r}, {r}, {c}",
+    "csneg {r}, {r}, {r}, {c}",
+    "cset {r}, {c}",
+    "csetm {r}, {c}",
+    "mrs {gx}, nzcv",
+    "msr nzcv, {x}",
+    "cfinv",
+    "rmif {x}, #{b}, #{f}",
+    "setf8 {w}",
+    "setf16 {w}",
+    "axflag",
+    "xaflag",
+)
+
+
+def arithmetic(w: Writer) -> None:
+    """A computation that reads and writes no flags."""
+    w.instruction(ARITHMETIC)
+
+
+def flags(w: Writer) -> None:
+    """A computation that reads or writes flags."""
+    w.instruction(FLAGS)
