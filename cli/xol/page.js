@@ -112,6 +112,7 @@ function showMoment(scene, section, number) {
     row.classList.toggle("current", here);
     if (here) row.setAttribute("aria-current", "step"); else row.removeAttribute("aria-current");
   }
+  section.querySelector(".wide .current").scrollIntoView({ block: "nearest" }); // nothing where it is not shown
 }
 
 function setUp(section) {

@@ -78,6 +78,23 @@ def test_nothing_is_wider_than_the_window(page, shape):
     assert page.run("document.documentElement.scrollWidth <= innerWidth") is True
 
 
+IS_SEEN = """((selector) => {
+    const {top, bottom} = document.querySelector(selector).getBoundingClientRect();
+    return 0 <= top && bottom <= document.getElementById("controls").getBoundingClientRect().top;
+})"""
+
+
+def test_what_is_told_of_stays_in_the_window(page):
+    page.shape(1280, 500)
+    for key in ("2", "End", "2", "p", "Home"):
+        page.press(key)
+        assert page.run(f"{IS_SEEN}('.scene.shown .wide .current')") is True
+    page.shape(*PHONE, mobile=True)
+    page.click(".scene.shown .narrow.strip [data-moment='14']")
+    assert page.run("document.getElementById('title').textContent") == "post-handler"
+    assert page.run(f"{IS_SEEN}('#told')") is True
+
+
 def test_fingers_can_hit_the_buttons(page):
     page.shape(*PHONE, mobile=True)
     boxes = page.run("""[...document.querySelectorAll('#controls button')].filter((each) => each.checkVisibility())
