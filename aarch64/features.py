@@ -56,6 +56,7 @@ class Feature(Enum):
     XS = "the nXS attribute: DSB nXS and TLBI nXS"
 
     # Known, not modelled: instructions of these features are listed as unsupported.
+    BRBE = "branch record buffer: BRB"
     D128 = "128-bit translation tables: MRRS, MSRR, SYSP"
     FP = "floating point and Advanced SIMD"
     GCS = "guarded control stack"
@@ -85,6 +86,7 @@ _SPELLING = {
 
 NOT_MODELLED = frozenset(
     {
+        Feature.BRBE,
         Feature.D128,
         Feature.FP,
         Feature.GCS,

@@ -195,6 +195,12 @@ def _prediction_restriction() -> Iterator[Operation]:
         yield Operation(mnemonic, "rctx", (3, 7, 3, op2), features=features, traps=(EN_RCTX,))
 
 
+def _branch_records() -> Iterator[Operation]:
+    """For their names, as no machine has FEAT_BRBE."""
+    for op2, name in ((4, "iall"), (5, "inj")):
+        yield Operation("brb", name, (1, 7, 2, op2), takes_register=False, features=_features(Feature.BRBE))
+
+
 @attrs.frozen
 class _Scope:
     """Where TLB maintenance is seen: the suffix, CRm for one entry and for a range, and for the entries of stage 2."""
@@ -288,6 +294,7 @@ OPERATIONS = _by_encoding(
     _tag_cache(),
     _address_translation(),
     _prediction_restriction(),
+    _branch_records(),
     _tlb(),
 )
 

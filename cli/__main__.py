@@ -4,4 +4,5 @@ from __future__ import annotations
 
 from cli.main import main
 
-main(prog_name="a64")
+if __name__ == "__main__":  # workers import this module, too
+    main(prog_name="a64")

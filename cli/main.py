@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -13,6 +11,7 @@ import click
 from aarch64.errors import AArch64Error
 from cli import console
 from cli.console import InputError, examples
+from cli.lazy import LazyGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +25,7 @@ COMMANDS = {
     "decode": "cli.decode:decode",
     "asm": "cli.asm:asm",
     "isa": "cli.isa:isa",
+    "fuzz": "cli.fuzz.group:fuzz",
     "bench": "cli.bench:bench",
 }
 """Where each command is, in the order of the help."""
@@ -34,21 +34,8 @@ _PAGE_OF_HELP = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """What click from 8.2 on raises for a command without arguments; earlier, it prints the page itself."""
 
 
-class LazyGroup(click.Group):
-    """Commands by name, imported one by one: what is not used costs nothing. A fault is told in one line."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
-        """The names, in the order of the help."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """The command, imported; None if there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name].partition(":")
-        with _everything_stays():
-            command: click.Command = getattr(import_module(module), attribute)
-        return command
+class Program(LazyGroup):
+    """The commands; a fault is told in one line."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command and exit with its status."""
@@ -69,20 +56,6 @@ class LazyGroup(click.Group):
         """Run a command."""
         with _ending_well():
             return super().invoke(ctx)
-
-
-@contextmanager
-def _everything_stays() -> Iterator[None]:
-    """Do not look for garbage in what is imported, neither now nor later: that takes a tenth of the start-up."""
-    if gc.get_freeze_count() or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 @contextmanager
@@ -131,7 +104,8 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
 
 @click.group(
     "a64",
-    cls=LazyGroup,
+    cls=Program,
+    places=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(
         "a64 run hello.s                run a program: ELF, assembly source or raw image",
@@ -142,6 +116,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
         "a64 decode 0x8b020c20          one instruction word, field by field",
         "a64 asm 'add x0, x1, x2'       the word of an instruction",
         "a64 isa 'LDR*'                 which instructions there are, and which are implemented",
+        "a64 fuzz decode --oracle llvm  look for words that two decoders disagree about",
         "a64 bench                      how fast all this is, beside others",
     ),
 )

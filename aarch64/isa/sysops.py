@@ -1,4 +1,4 @@
-"""System instructions: SYS and SYSL, and the operations written AT, CFP, CPP, DC, DVP, IC and TLBI."""
+"""System instructions: SYS and SYSL, and the operations written AT, BRB, CFP, CPP, DC, DVP, IC and TLBI."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def text_of(operation, register="x1"):
 
 
 NAMED = [(operation, text_of(operation)) for operation in OPERATIONS.values()]
-PRESENT = [row for row in NAMED if not row[0].features & {Feature.MTE, Feature.RME}]
+PRESENT = [row for row in NAMED if not row[0].features & {Feature.BRBE, Feature.MTE, Feature.RME}]
 
 
 # --- text
@@ -44,6 +44,8 @@ def test_a_name_is_an_encoding(operation, text):
     [
         (0xD508751F, "ic iallu"),
         (0xD5087501, "sys #0, c7, c5, #0, x1"),
+        (0xD509729F, "brb iall"),
+        (0xD50972A1, "sys #1, c7, c2, #5, x1"),
         (0xD50B7421, "dc zva, x1"),
         (0xD50B743F, "dc zva, xzr"),
         (0xD508801F, "sys #0, c8, c0, #0"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aarch64.cpu import Cpu
 from aarch64.exceptions import ArchException
 from aarch64.features import DEFAULT_FEATURES
+from aarch64.fuzz.emulators.ours import set_state as put_state
 from aarch64.memory import Memory
 from aarch64.sampling import draw_state
 
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable
 
-    from aarch64.isa.definition import Definition
-    from aarch64.isa.syntax import Fields
     from aarch64.sampling import State
 
 RAM = 0x4000_0000
@@ -35,11 +34,7 @@ def make_cpu(rng: random.Random, *, el: int = 1, max_el: int = 3) -> Cpu:
 
 def set_state(cpu: Cpu, state: State, pc: int = RAM + 0x1000) -> None:
     """Put registers and flags into `cpu`, about to execute at `pc`."""
-    cpu.gpr[:31] = state.x
-    cpu.sp = state.sp
-    cpu.pstate.nzcv = state.nzcv
-    cpu.pc, cpu.next_pc = pc, pc + 4
-    cpu.next_btype = 0
+    put_state(cpu, state, pc)
 
 
 def draw_addressed_state(rng: random.Random) -> State:
@@ -66,9 +61,3 @@ def outcome(cpu: Cpu, action: Callable[[], Any]) -> dict[str, Any]:
         "sysregs": dict(cpu.sysregs),
         "memory": cpu.memory.save(),
     }
-
-
-def execute(definition: Definition, fields: Fields, cpu: Cpu) -> None:
-    """Run the semantics on plain values; ArchException if they end with one."""
-    assert definition.semantics is not None
-    definition.semantics(cpu, *definition.arguments(fields))

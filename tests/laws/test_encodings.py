@@ -14,11 +14,11 @@ from pathlib import Path
 import attrs
 import pytest
 
+from aarch64.fuzz.decoders.llvm import Llvm
 from aarch64.isa import table
 from aarch64.isa.definition import Definition
 from aarch64.isa.pattern import Pattern, parse_pattern
 from aarch64.pseudocode import bit_masks_are_valid
-from tests.oracles import llvm
 
 SAMPLES = 64
 DATA = Path(__file__).parents[1] / "data" / "a64-encodings.csv"
@@ -190,7 +190,7 @@ def test_unsupported_classes_are_allocated_where_llvm_knows_them() -> None:
     rows = [row for row in ROWS if row_is_unsupported(row) and not UNKNOWN_TO_LLVM.match(row.name)]
     cases = [(row, word) for row in rows for word in row.words()]
     differences = []
-    for (row, word), theirs in zip(cases, llvm.disassemble([word for _, word in cases]), strict=True):
+    for (row, word), theirs in zip(cases, Llvm().decode([word for _, word in cases]), strict=True):
         decoded = table.decode(word)
         if theirs is None and decoded and REGISTERS_RESERVED_IN_LLVM.match(row.name):
             continue

@@ -4,10 +4,11 @@ import random
 
 import pytest
 
+from aarch64.fuzz.emulators.ours import execute
 from aarch64.isa.branch import direct_target
 from aarch64.isa.definition import Definition, Trait
 from aarch64.sampling import IMPLEMENTED, draw_state, samples
-from tests.laws.machines import RAM, draw_addressed_state, execute, make_cpu, outcome, set_state
+from tests.laws.machines import RAM, draw_addressed_state, make_cpu, outcome, set_state
 from tests.laws.symbolic import ContractBroken, Value, record, replay
 
 FIELD_SAMPLES = 24

@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
+from aarch64.fuzz.decode import Comparison, TextRule
+from aarch64.fuzz.decoders.differences import read_differences
+from aarch64.fuzz.decoders.llvm import Llvm
+from aarch64.fuzz.target import Divergence
 from aarch64.isa import table
 from aarch64.sampling import IMPLEMENTED, samples
-from tests.oracles import llvm
 
 IN_CI = bool(os.environ.get("CI"))
 FROM_DEFINITIONS = 100_000 if IN_CI else 20_000
@@ -16,12 +19,10 @@ AT_RANDOM = 1_000_000 if IN_CI else 50_000
 EACH = -(-FROM_DEFINITIONS // len(IMPLEMENTED))
 SHOWN = 40
 
-DIFFERENCES = llvm.read_differences()
-
-
-def ours(word: int) -> str | None:
-    """Our text, None for an unallocated word; LLVM 14 is asked only about what we implement or do not allocate."""
-    return table.disassemble(word) if table.decode(word) else None
+LLVM = Llvm()
+DIFFERENCES = read_differences("llvm")
+COMPARISON = Comparison(LLVM, TextRule.EXACT, DIFFERENCES)
+"""LLVM 14 is asked only about what we implement or do not allocate."""
 
 
 def is_unsupported(word: int) -> bool:
@@ -30,13 +31,11 @@ def is_unsupported(word: int) -> bool:
 
 
 def unexplained(words: list[int]) -> list[str]:
-    found = []
-    for word, theirs in zip(words, llvm.disassemble(words), strict=True):
-        text = ours(word)
-        kind = llvm.kind_of_difference(theirs, text)
-        if kind and not any(item.explains(word, kind) for item in DIFFERENCES):
-            found.append(f"{word:#010x}: LLVM {theirs!r}, we {text!r}")
-    return found
+    return [
+        f"{word:#010x}: LLVM {verdict.theirs!r}, we {verdict.ours!r}"
+        for word, verdict in zip(words, COMPARISON.check(words), strict=True)
+        if isinstance(verdict, Divergence) and not verdict.reason
+    ]
 
 
 def test_words_drawn_from_every_definition() -> None:
@@ -61,5 +60,6 @@ def test_random_words(capsys) -> None:
 @pytest.mark.parametrize("difference", DIFFERENCES, ids=lambda item: item.reason[:60])
 def test_reasoned_differences_still_differ(difference) -> None:
     assert difference.examples
-    for word, theirs in zip(difference.examples, llvm.disassemble(difference.examples), strict=True):
-        assert difference.explains(word, llvm.kind_of_difference(theirs, ours(word)))
+    for verdict in Comparison(LLVM, TextRule.EXACT, [difference]).check(difference.examples):
+        assert isinstance(verdict, Divergence)
+        assert verdict.reason == difference.reason

@@ -7,16 +7,17 @@ from itertools import groupby
 
 import pytest
 
+from aarch64.fuzz.emulators.differences import Difference, read_differences
+from aarch64.fuzz.emulators.ours import Blocks, Semantics
+from aarch64.fuzz.emulators.pair import Pair
+from aarch64.fuzz.emulators.situation import draw_case_state
+from aarch64.fuzz.emulators.unicorn_ import Unicorn
+from aarch64.fuzz.execute import COMPARED
+from aarch64.isa.decoder import Decoded
 from aarch64.isa.definition import Definition, Trait
 from aarch64.sampling import IMPLEMENTED, samples
-from tests.oracles.unicorn_ import BlockRig, Difference, Rig, draw_case_state, read_differences
 
 LEAST_CASES = 200_000 if os.environ.get("CI") else 20_000
-SYSTEM = Trait.READS_SYSREG | Trait.WRITES_SYSREG | Trait.WAITS
-"""Not integer instructions: the system registers and exception levels are compared with QEMU's `virt` machine."""
-RETURNS = {"ERET", "ERETAA, ERETAB", "DRPS"}
-
-COMPARED = [item for item in IMPLEMENTED if not item.traits & SYSTEM and item.title not in RETURNS]
 STALE_CASES = 300
 NO_BLOCKS = {
     "Exception generation and return",
@@ -29,7 +30,15 @@ BLOCKS, STATES = (24 if os.environ.get("CI") else 3), 4
 """Of a definition, how many words are compiled, and on how many states each runs."""
 CASES = -(-LEAST_CASES // len(COMPARED))
 GROUPS = {name: list(items) for name, items in groupby(COMPARED, key=lambda definition: definition.group)}
-DIFFERENCES = read_differences()
+DIFFERENCES = read_differences("unicorn")
+
+
+def pair_with(ours) -> Pair:
+    return Pair(Unicorn(), ours)
+
+
+def encoded(definition: Definition, fields) -> Decoded:
+    return Decoded(definition, definition.encode(fields), fields)
 
 
 def cases_of(definition: Definition, count: int):
@@ -38,10 +47,10 @@ def cases_of(definition: Definition, count: int):
         yield fields, draw_case_state(definition, fields, rng)
 
 
-def differing_cases(rig: Rig, definition: Definition, count: int):
-    rig.forget_exclusive()
+def differing_cases(pair: Pair, definition: Definition, count: int):
+    pair.forget_exclusive()
     for fields, state in cases_of(definition, count):
-        theirs, ours = rig.compare(definition, fields, state)
+        theirs, ours = pair.compare(encoded(definition, fields), state)
         if theirs.comparable != ours.comparable:
             yield fields, state, theirs, ours
 
@@ -52,10 +61,10 @@ def explanation(definition, fields, theirs, ours) -> Difference | None:
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_same_as_unicorn(group, capsys) -> None:
-    rig = Rig.make()
+    pair = pair_with(Semantics())
     explained = 0
     for definition in GROUPS[group]:
-        for fields, state, theirs, ours in differing_cases(rig, definition, CASES):
+        for fields, state, theirs, ours in differing_cases(pair, definition, CASES):
             assert explanation(definition, fields, theirs, ours), (
                 f"{definition.title} {definition.encode(fields):#010x} {fields} {state}\n"
                 f"unicorn: {theirs.summary()}\nours:    {ours.summary()}"
@@ -70,20 +79,21 @@ def test_same_as_unicorn(group, capsys) -> None:
 @pytest.mark.parametrize("group", GROUPS)
 def test_blocks_are_the_same_as_unicorn(group, capsys) -> None:
     """Each instruction as the hot path compiles it, by itself, on a few states."""
-    rig, cases = BlockRig.make(), 0
+    blocks, cases = Blocks(), 0
+    pair = pair_with(blocks)
     for definition in GROUPS[group]:
         rng = random.Random(definition.pattern.text)
         for fields in samples(definition, BLOCKS):
             for _ in range(STATES):
-                theirs, ours = rig.compare(definition, fields, draw_case_state(definition, fields, rng))
+                theirs, ours = pair.compare(encoded(definition, fields), draw_case_state(definition, fields, rng))
                 assert theirs.comparable == ours.comparable or explanation(definition, fields, theirs, ours), (
                     f"{definition.title} {definition.encode(fields):#010x} {fields}\n"
                     f"unicorn: {theirs.summary()}\nours:    {ours.summary()}"
                 )
         cases += BLOCKS * STATES
-    assert bool(rig.ran) == (group not in NO_BLOCKS)
+    assert bool(blocks.ran) == (group not in NO_BLOCKS)
     with capsys.disabled():
-        sys.stdout.write(f"unicorn: {group}: {rig.ran} of {cases} cases as blocks\n")
+        sys.stdout.write(f"unicorn: {group}: {blocks.ran} of {cases} cases as blocks\n")
 
 
 def test_enough_cases() -> None:
@@ -96,11 +106,11 @@ def test_reasoned_differences_still_differ(difference) -> None:
     concerned = [item for item in COMPARED if difference.concerns(item)]
     assert set(difference.titles) <= {item.title for item in concerned}
     assert set(difference.features) <= {item.feature.name for item in concerned if item.feature}
-    rig = Rig.make()
+    pair = pair_with(Semantics())
     differing = {
         definition.title
         for definition in concerned
-        for fields, _, theirs, ours in differing_cases(rig, definition, STALE_CASES)
+        for fields, _, theirs, ours in differing_cases(pair, definition, STALE_CASES)
         if difference.explains(definition, fields, theirs, ours)
     }
     assert differing == {definition.title for definition in concerned}, "these no longer differ"
@@ -124,7 +134,7 @@ def other_than(*taken: int) -> int:
 def test_store_exclusive_after_load_exclusive(store) -> None:
     """It stores, and says so, unless the mark was lost in between."""
     rng = random.Random(store.title)
-    rig = Rig.make()
+    pair = pair_with(Semantics())
     load = matching_load(store)
     stored = 0
     for fields in samples(store, 100):
@@ -134,11 +144,11 @@ def test_store_exclusive_after_load_exclusive(store) -> None:
         state = draw_case_state(store, fields, rng)
         rt = other_than(fields["rn"])
         into = {**fields, "rt": rt, "rt2": other_than(fields["rn"], rt)}
-        theirs, ours = rig.compare(load, {name: into[name] for name in load.fields}, state)
+        theirs, ours = pair.compare(encoded(load, {name: into[name] for name in load.fields}), state)
         assert theirs.comparable == ours.comparable
         if rng.random() < 0.2:
-            rig.forget_exclusive()
-        theirs, ours = rig.compare(store, fields, state)
+            pair.forget_exclusive()
+        theirs, ours = pair.compare(encoded(store, fields), state)
         assert theirs.comparable == ours.comparable, (fields, theirs.summary(), ours.summary())
         stored += fields["rs"] != 31 and ours.x[fields["rs"]] == 0
     assert stored > 20

@@ -1,0 +1,260 @@
+"""Campaigns: many cases, checked in shares by workers, until a budget is used up.
+
+A share is known by its number, and its cases depend on that and on the seed alone. So a budget of examples gives the
+same report for the same seed, however many workers there are.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from contextlib import contextmanager
+from itertools import count
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+import attrs
+
+from aarch64.coverage import Coverage
+from aarch64.fuzz.findings import Finding
+from aarch64.fuzz.shrinking import shrink
+from aarch64.fuzz.target import Agreement, Divergence
+from aarch64.fuzz.workers import Death, perform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from aarch64.fuzz.target import Key, Setup, Target
+
+Case = TypeVar("Case")
+
+
+MOST = 100
+"""So many findings are made small and told: an oracle that is wrong everywhere has thousands."""
+
+
+@attrs.frozen
+class Budget:
+    """When a campaign ends: after so many examples, or so many seconds, whichever is first; None: no such limit."""
+
+    examples: int | None = None
+    seconds: float | None = None
+
+    def shares(self, size: int) -> Iterator[Share]:
+        """The shares of this budget, of `size` cases but for the last one. The clock runs from the first one on."""
+        end = None if self.seconds is None else time.monotonic() + self.seconds
+        for number in count():
+            left = size if self.examples is None else min(size, self.examples - number * size)
+            if left <= 0 or (end is not None and number and time.monotonic() >= end):
+                return
+            yield Share(number, number * size, left)
+
+
+@attrs.frozen
+class Share:
+    """A share of a campaign: its number, and the examples it has."""
+
+    number: int
+    start: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"share {self.number} (examples {self.start} to {self.start + self.size - 1})"
+
+
+@attrs.frozen
+class First(Generic[Case]):
+    """The first example of a finding: which one, and how it diverges."""
+
+    example: int
+    case: Case
+    divergence: Divergence
+
+
+@attrs.define
+class Tally(Generic[Case]):
+    """What has been found so far; of two tallies it does not matter which is added to which."""
+
+    examples: int = 0
+    not_compared: int = 0
+    coverage: Coverage = attrs.field(factory=Coverage)
+    """What the words of the cases have met of the table."""
+    diverging: Counter[Key] = attrs.field(factory=Counter)
+    known: Counter[str] = attrs.field(factory=Counter)
+    """How many cases diverged for a known reason, by the reason."""
+    firsts: dict[Key, First[Case]] = attrs.field(factory=dict)
+
+    def add(self, other: Tally[Case]) -> None:
+        """Take in what a share has found."""
+        self.examples += other.examples
+        self.not_compared += other.not_compared
+        self.coverage.update(other.coverage)
+        self.diverging += other.diverging
+        self.known += other.known
+        for key, first in other.firsts.items():
+            self._note(key, first)
+
+    def _note(self, key: Key, first: First[Case]) -> None:
+        known = self.firsts.get(key)
+        if known is None or first.example < known.example:
+            self.firsts[key] = first
+
+    def diverges(self, example: int, case: Case, divergence: Divergence) -> None:
+        """Count a divergence, and keep it if it is the first one of its finding."""
+        self.diverging[divergence.key] += 1
+        if divergence.reason:
+            self.known[divergence.reason] += 1
+        self._note(divergence.key, First(example, case, divergence))
+
+
+@attrs.frozen
+class FuzzJob(Generic[Case]):
+    """What the workers of a campaign do with shares."""
+
+    setup: Setup[Case]
+    seed: int
+
+    @contextmanager
+    def opened(self) -> Iterator[Callable[[Share], Tally[Case]]]:
+        """The checking of shares, with a target open."""
+        with self.setup.opened() as target:
+            yield lambda share: self._checked(target, share)
+
+    def _checked(self, target: Target[Case], share: Share) -> Tally[Case]:
+        rng = random.Random(f"{self.seed} {share.number}")  # noqa: S311  (reproducible is what it has to be)
+        cases = [target.draw(rng) for _ in range(share.size)]
+        tally: Tally[Case] = Tally(examples=share.size)
+        for offset, (case, verdict) in enumerate(zip(cases, target.check(cases), strict=True)):
+            for word in target.words(case):
+                tally.coverage.add(word)
+            if isinstance(verdict, Divergence):
+                tally.diverges(share.start + offset, case, verdict)
+            elif verdict is Agreement.NOT_COMPARED:
+                tally.not_compared += 1
+        return tally
+
+
+class Watcher(Protocol):
+    """Who is told how a campaign goes on."""
+
+    def progress(self, tally: Tally[Any], seconds: float) -> None:
+        """A share is done."""
+
+    def shrinking(self, findings: int) -> None:
+        """All examples are checked; that many findings are being made small."""
+
+    def died(self, death: Death[Share]) -> None:
+        """A worker was killed, and its share is done again."""
+
+
+class Silence:
+    """A watcher who does not care."""
+
+    def progress(self, tally: Tally[Any], seconds: float) -> None:
+        """Nothing."""
+
+    def shrinking(self, findings: int) -> None:
+        """Nothing."""
+
+    def died(self, death: Death[Share]) -> None:
+        """Nothing."""
+
+
+@attrs.frozen
+class Report:
+    """A campaign, told at its end."""
+
+    setup: Setup[Any]
+    seed: int
+    workers: int
+    examples: int
+    not_compared: int
+    seconds: float
+    coverage: Coverage
+    findings: tuple[Finding, ...]
+    """What diverges, in the order in which it was found: the first MOST of it."""
+    left_out: int
+    """How many findings there are beyond those."""
+    known: Counter[str]
+    deaths: int
+    """Workers that were killed; what they were at was done again."""
+    is_interrupted: bool
+
+    @property
+    def unexplained(self) -> tuple[Finding, ...]:
+        """The findings there is no known reason for."""
+        return tuple(item for item in self.findings if not item.divergence.reason)
+
+
+@attrs.define
+class Campaign(Generic[Case]):
+    """What is fuzzed, from which seed, until when, by how many processes, and who is told."""
+
+    setup: Setup[Case]
+    seed: int
+    budget: Budget
+    workers: int = 1
+    watcher: Watcher = attrs.field(factory=Silence)
+    includes_known: bool = False
+    """Whether what diverges for a known reason is a finding, too."""
+    _deaths: int = attrs.field(default=0, init=False)
+
+    def run(self) -> Report:
+        """Fuzz until the budget is used up, or Ctrl-C; then findings are told as they are, not made small.
+
+        Raises:
+            OracleError: the other side does not answer, or not as it should.
+            WorkerError: a share kills every worker.
+        """
+        start = time.monotonic()
+        tally: Tally[Case] = Tally()
+        is_interrupted = False
+        try:
+            job, shares = FuzzJob(self.setup, self.seed), self.budget.shares(self.setup.share)
+            for done in perform(job, shares, self.workers, self._died):
+                tally.add(done)
+                self.watcher.progress(tally, time.monotonic() - start)
+        except KeyboardInterrupt:
+            is_interrupted = True
+        wanted = (item for item in tally.firsts.values() if self.includes_known or not item.divergence.reason)
+        found = sorted(wanted, key=lambda first: first.example)
+        seconds = time.monotonic() - start
+        findings: list[Finding] = []
+        if found:
+            findings, is_interrupted = self._findings(tally, found[:MOST], is_interrupted=is_interrupted)
+        return Report(
+            self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.coverage,
+            tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, is_interrupted,
+        )  # fmt: skip
+
+    def _died(self, death: Death[Share]) -> None:
+        self._deaths += 1
+        self.watcher.died(death)
+
+    def _findings(
+        self, tally: Tally[Case], found: list[First[Case]], *, is_interrupted: bool
+    ) -> tuple[list[Finding], bool]:
+        """The findings, made small unless there was or is Ctrl-C, and whether there was."""
+        smallest = [(first.case, first.divergence) for first in found]
+        with self.setup.opened() as target:
+            if not is_interrupted:
+                self.watcher.shrinking(len(found))
+                try:
+                    smallest = shrink(target, smallest)
+                except KeyboardInterrupt:
+                    is_interrupted = True
+            findings = [
+                Finding(
+                    self.setup.target,
+                    self.setup.to_json(),
+                    target.to_json(case),
+                    tuple(target.lines(case)),
+                    divergence,
+                    self.seed,
+                    first.example,
+                    tally.diverging[divergence.key],
+                    target.to_json(first.case),
+                )
+                for first, (case, divergence) in zip(found, smallest, strict=True)
+            ]
+        return findings, is_interrupted

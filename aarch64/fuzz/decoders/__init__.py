@@ -1,0 +1,1 @@
+"""Decoders that are there without being plugged in, and the one that is a program of the user's."""

@@ -1,0 +1,1 @@
+"""Emulators that execute single instructions: ours, and others to compare with."""

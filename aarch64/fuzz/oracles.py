@@ -1,0 +1,109 @@
+"""Who answers: other people's decoders and emulators, ours to compare with.
+
+A decoder of your own takes part in three ways:
+
+- as an object with the method of `DecodeOracle`, given to `decode.DecodeSetup` from Python;
+- by name, when your package has an entry point in the group `aarch64_kprobes.decoders` whose value is called without
+  arguments and gives such an object (`aarch64_kprobes.emulators` and `ExecuteOracle` for emulators);
+- as a program, in whatever language, that `a64 fuzz decode --oracle-cmd` runs: see `command`.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+import attrs
+
+from aarch64.errors import AArch64Error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aarch64.sampling import State
+
+DECODERS = "aarch64_kprobes.decoders"
+EMULATORS = "aarch64_kprobes.emulators"
+
+
+class OracleError(AArch64Error):
+    """Somebody else's decoder or emulator is not there, or does not answer as it should."""
+
+
+Answer: TypeAlias = str | None
+"""What a decoder makes of a word: its text, empty if it has none; None for an unallocated encoding."""
+
+
+class DecodeOracle(Protocol):
+    """Somebody else's decoder."""
+
+    def decode(self, words: Sequence[int], /) -> Sequence[Answer]:
+        """The answer for each of these 32-bit words, in their order."""
+
+
+@attrs.frozen
+class Outcome:
+    """What an instruction left in the registers; of one that raised an exception, only that.
+
+    `is_misaligned` says of ours that it is an alignment fault; others need not tell.
+    """
+
+    raised: bool
+    is_misaligned: bool = False
+    x: tuple[int, ...] = ()
+    """X0 to X30."""
+    sp: int = 0
+    pc: int = 0
+    """Where the next instruction is."""
+    nzcv: int = 0
+    """The flags, N in bit 3."""
+    memory: bytes = b""
+    """What `read` gives of the data, where it was asked for; filled in by who compares."""
+
+    @property
+    def comparable(self) -> object:
+        """What both sides must agree on."""
+        return self.raised, self.x, self.sp, self.pc, self.nzcv, self.memory
+
+    def summary(self) -> str:
+        """Registers and flags for a message."""
+        if self.raised:
+            return "exception" + " (misaligned)" * self.is_misaligned
+        registers = " ".join(f"x{number}={value:#x}" for number, value in enumerate(self.x))
+        return f"{registers} sp={self.sp:#x} pc={self.pc:#x} nzcv={self.nzcv:04b}"
+
+
+class ExecuteOracle(Protocol):
+    """Somebody else's emulator: a CPU at EL1 with the MMU off and RAM as `execute.RAM` says."""
+
+    def write(self, address: int, data: bytes, /) -> None:
+        """Put bytes into RAM."""
+
+    def read(self, address: int, size: int, /) -> bytes:
+        """Bytes of RAM."""
+
+    def forget_exclusive(self) -> None:
+        """Clear the exclusive monitor, as CLREX does."""
+
+    def execute(self, word: int, state: State, end: int, /) -> Outcome:
+        """One instruction at `execute.CODE`, in this state; whatever was executed before does not matter.
+
+        `end` is where ours leads to, a hint for emulators that run from an address to another: an instruction that
+        does not get there has raised an exception.
+        """
+
+
+def plugged_in(group: str, name: str) -> Any:
+    """What the entry point `name` of a group makes.
+
+    Raises:
+        OracleError: there is none, or it does not work.
+    """
+    found = list(entry_points(group=group, name=name))
+    if not found:
+        names = ", ".join(sorted(item.name for item in entry_points(group=group)))
+        raise OracleError(f"there is no oracle {name!r}: the entry points of {group} are {names or 'none'}")
+    try:
+        return found[0].load()()
+    except Exception as error:
+        raise OracleError(f"the oracle {name!r} ({found[0].value}) cannot be used: {error!r}") from error

@@ -1,0 +1,85 @@
+"""`a64 fuzz decode`: our decoder beside another one, or held to its own laws."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli import console
+from cli.fuzz.options import with_campaign_options
+
+if TYPE_CHECKING:
+    from cli.fuzz.options import CampaignOptions
+
+
+@click.command(
+    short_help="Decoders: words, and what two make of them.",
+    epilog=console.examples(
+        "a64 fuzz decode --oracle llvm",
+        "a64 fuzz decode --oracle capstone --seconds 60 --workers 2",
+        "a64 fuzz decode --oracle-cmd 'python my_decoder.py' --text exact",
+    ),
+)
+@click.option(
+    "--oracle",
+    metavar="NAME",
+    default="self",
+    show_default=True,
+    help="Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self (laws alone), or an entry point.",
+)
+@click.option("--oracle-cmd", metavar="COMMAND", help="A program to compare with.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="S",
+    default=60.0,
+    show_default=True,
+    help="The seconds it has for a batch of words.",
+)
+@click.option(
+    "--text",
+    type=click.Choice(["exact", "meaning", "none"]),
+    help="How texts are compared: exact (llvm's default), meaning (that of all others), none.",
+)
+@with_campaign_options(examples=50_000)
+@click.pass_context
+def decode(
+    ctx: click.Context,
+    /,
+    campaign_options: CampaignOptions,
+    oracle: str,
+    oracle_cmd: str | None,
+    timeout: float,
+    text: str | None,
+) -> None:
+    """Draw words, and compare what our decoder and another one make of each.
+
+    Words are encodings of implemented instructions, each as likely, often with fields at their limits or near the
+    condition of an alias; with ignored bits set; one bit away from an encoding; not implemented; or any. Compared is
+    whether a word is allocated, and its text: to the letter, or by its meaning, where a text that assembles to the same
+    word is as good. What we do not implement (a64 isa --unsupported) is not compared. Without an oracle, words are held
+    to laws: what decodes encodes back, and each way to write an instruction assembles to it.
+
+    Of llvm and capstone it is known where they are wrong by the architecture's pseudocode, or older than it; such
+    differences are counted, and not shown.
+
+    COMMAND is run for each batch of words. It reads one word a line, 8 hexadecimal digits, and writes one line for
+    each: the disassembly; or nothing, or "undefined", for an unallocated encoding; or "allocated", if it has no text.
+    PC-relative operands are offsets in bytes: "b #8". It ends when its input does, with status 0. A package may have
+    entry points in the group aarch64_kprobes.decoders instead: see aarch64.fuzz.oracles.
+
+    \b
+    Exit status:
+      0    nothing was found
+      1    something was found
+      2    wrong usage, or the oracle is not there or does not answer as it should
+      130  Ctrl-C ended it; what was found until then is told and saved
+    """  # noqa: D301  (\b is click's mark for text to be left as it is)
+    from aarch64.fuzz.decode import SELF, DecodeSetup, TextRule  # noqa: PLC0415  (a wrong command line does without)
+    from cli.fuzz.running import run_campaign  # noqa: PLC0415
+
+    if oracle_cmd is not None and oracle != SELF:
+        raise click.UsageError("--oracle and --oracle-cmd exclude one another", ctx)
+    setup = DecodeSetup(oracle, oracle_cmd or "", timeout, TextRule(text) if text else None)
+    ctx.exit(run_campaign(setup, campaign_options))

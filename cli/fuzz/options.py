@@ -1,0 +1,71 @@
+"""What all campaigns take: a seed, a budget, workers, and what becomes of findings."""
+
+from __future__ import annotations
+
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import attrs
+import click
+
+from cli.numbers import parse_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SAVED_IN = Path("fuzz-findings")
+
+
+@attrs.frozen
+class CampaignOptions:
+    """How the command line asks for a campaign to be run."""
+
+    seed: int | None
+    examples: int | None
+    seconds: float | None
+    workers: int
+    save: Path
+    shows_known: bool
+    is_json: bool
+
+
+def _parameters(examples: int) -> Iterator[Callable[[Callable[..., None]], Callable[..., None]]]:
+    """In the order of the help."""
+    yield click.option("--seed", type=parse_count, metavar="N", help="By default another one each time; it is told.")
+    usual = f"Stop after N examples; by default {examples:,}, or none where --seconds is given."
+    yield click.option("--examples", type=parse_count, metavar="N", help=usual)
+    yield click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")
+    yield click.option(
+        "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Processes that work."
+    )
+    yield click.option(
+        "--save",
+        type=click.Path(file_okay=False, path_type=Path),
+        metavar="DIR",
+        default=SAVED_IN,
+        show_default=True,
+        help="Where findings are kept, each a file.",
+    )
+    yield click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too.")
+    yield click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
+
+
+def with_campaign_options(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options above, as one `campaign_options`; `examples` is how many there are by default."""
+    names = [field.name for field in attrs.fields(CampaignOptions)]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def gather(*args: object, **values: object) -> None:
+            given = {name: values.pop(name) for name in names}
+            if given["examples"] is None and given["seconds"] is None:
+                given["examples"] = examples
+            command(*args, campaign_options=CampaignOptions(**given), **values)  # type: ignore[arg-type]  # by click
+
+        decorated: Callable[..., None] = gather
+        for parameter in reversed(list(_parameters(examples))):
+            decorated = parameter(decorated)
+        return decorated
+
+    return decorate

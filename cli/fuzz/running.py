@@ -1,0 +1,125 @@
+"""Running a campaign, telling of it, and keeping what it found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aarch64.fuzz.campaign import Budget, Campaign, Report
+from aarch64.fuzz.findings import Finding, save
+from cli import console
+from cli.console import Span, Style, heading
+from cli.fuzz.divergences import divergence_lines
+from cli.fuzz.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from aarch64.fuzz.target import Setup
+    from cli.fuzz.options import CampaignOptions
+
+FOUND = 1
+"""The exit status when something was found."""
+
+
+def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
+    """Run a campaign as the command line asks for, tell of it, and give the exit status."""
+    budget = Budget(options.examples, options.seconds)
+    progress = Progress()
+    try:
+        report = Campaign(setup, _seed(options), budget, options.workers, progress, options.shows_known).run()
+    finally:
+        progress.clear()
+    files = _saved(report, options.save)
+    if options.is_json:
+        console.write_json(_as_json(report, files))
+    else:
+        console.write(_page(report, files))
+    if report.is_interrupted:
+        console.tell("a64: interrupted")
+        return console.INTERRUPTED
+    return FOUND if report.unexplained else 0
+
+
+def _seed(options: CampaignOptions) -> int:
+    if options.seed is not None:
+        return options.seed
+    import secrets  # noqa: PLC0415  (heavy, and for this only)
+
+    return secrets.randbits(32)
+
+
+# --- files
+
+
+def _saved(report: Report, directory: Path) -> list[Path]:
+    """Where the findings are now; the directory is made when there are any."""
+    if not report.findings:
+        return []
+    with console.blaming(str(directory)):
+        directory.mkdir(parents=True, exist_ok=True)
+    files = []
+    for finding in report.findings:
+        path = directory / _file_name(finding)
+        with console.blaming(str(path)):
+            save(finding, path)
+        files.append(path)
+    return files
+
+
+def _file_name(finding: Finding) -> str:
+    word = finding.case["word"].removeprefix("0x")
+    kind = finding.divergence.kind.replace(" ", "-")
+    return f"{finding.target}-{kind}-{word}.json"
+
+
+# --- text
+
+
+def _page(report: Report, files: list[Path]) -> Iterator[console.Line]:
+    setup = ", ".join(f"{name} {value}" for name, value in report.setup.to_json().items() if value)
+    compared = f", {report.not_compared:,} of them not compared" if report.not_compared else ""
+    yield [heading(f"{report.setup.target} ({setup}), seed {report.seed}: {report.examples:,} examples{compared}")]
+    shares = report.coverage.totals().items()
+    yield "met: " + ", ".join(f"{share.met:,} of {share.all:,} {kind.value}" for kind, share in shares)
+    if report.known:
+        cases = sum(report.known.values())
+        yield f"known differences: {cases:,} examples, {len(report.known)} reasons (--all shows them)"
+    if not report.findings:
+        yield [Span("nothing found", Style.GOOD)]
+    for number, (finding, path) in enumerate(zip(report.findings, files, strict=True), start=1):
+        yield ""
+        yield from _finding_lines(number, finding, path)
+    if report.left_out:
+        yield ""
+        yield f"and {report.left_out:,} more, which are neither told nor saved: mend these first"
+
+
+def _finding_lines(number: int, finding: Finding, path: Path) -> Iterator[console.Line]:
+    divergence = finding.divergence
+    count = f"{finding.count:,} example{'s' if finding.count != 1 else ''}"
+    yield [Span(f"{number}. {divergence.kind}", Style.BAD), f"  {divergence.place}  ({count})"]
+    yield from divergence_lines(finding.lines, divergence)
+    yield [Span(f"   saved: {path}", Style.NOTE)]
+
+
+# --- JSON
+
+
+def _as_json(report: Report, files: list[Path]) -> dict[str, Any]:
+    findings = ({"file": str(path), **finding.to_json()} for finding, path in zip(report.findings, files, strict=True))
+    return {
+        "target": report.setup.target,
+        "setup": report.setup.to_json(),
+        "seed": report.seed,
+        "workers": report.workers,
+        "examples": report.examples,
+        "not_compared": report.not_compared,
+        "seconds": round(report.seconds, 3),
+        "interrupted": report.is_interrupted,
+        "workers_killed": report.deaths,
+        "coverage": report.coverage.to_json(),
+        "known": dict(sorted(report.known.items())),
+        "findings": list(findings),
+        "left_out": report.left_out,
+    }
