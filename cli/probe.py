@@ -212,6 +212,8 @@ def _check_audit(ctx: click.Context, machine_options: MachineOptions, options: _
         raise click.UsageError("--audit is of a profile: leave out the PROGRAM", ctx)
     if options.specs or options.words is not None:
         raise click.UsageError("--audit needs neither probes nor words: leave out -p and --words", ctx)
+    if options.perfetto is not None:
+        raise click.UsageError("--perfetto is of a run, and --audit runs nothing", ctx)
 
 
 def _audit(options: _Options) -> None:

@@ -47,7 +47,7 @@ from aarch64.isa import (
     unscaled,
     unsupported,
 )
-from aarch64.isa.decoder import Decoder
+from aarch64.isa.decoder import Decoder, as_data
 from aarch64.isa.syntax import Cursor, Mismatch, WrongValue
 
 if TYPE_CHECKING:
@@ -95,12 +95,9 @@ decode = DECODER.decode
 
 
 def disassemble(word: int, address: int | None = None) -> str:
-    """The text of a 32-bit word as LLVM prints it; `.inst 0x...` for what is unallocated or has no syntax.
-
-    PC-relative operands are absolute where `address` is given, else offsets (`#8`).
-    """
+    """The text of a 32-bit word, as `Decoded.text` gives it; `.inst 0x...` for what is unallocated too."""
     decoded = decode(word)
-    return f".inst {word:#010x}" if decoded is None else decoded.text(address)
+    return decoded.text(address) if decoded else as_data(word)
 
 
 Evaluate = Callable[[str, int], int]

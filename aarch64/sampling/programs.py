@@ -192,12 +192,24 @@ def _is_available(template: str, available: frozenset[Feature]) -> bool:
 # --- what a program is made of
 
 
+def _nothing(_: Writer) -> None:
+    """The simplest statement: what does not matter shrinks to it, and then goes."""
+
+
 def _straight_kinds(options: ProgramOptions) -> tuple[Statement, ...]:
     definitions = straight_definitions(options.group, options.feature, options.available)
     chosen: Statement = partial(any_of, definitions)
     if options.group is not None or options.feature is not None:
-        return (chosen,) * 3
-    kinds = (straight.arithmetic, straight.flags, accesses.memory, chosen, accesses.safe_read_back, accesses.exclusive)
+        return (_nothing, *(chosen,) * 3)
+    kinds = (
+        _nothing,
+        straight.arithmetic,
+        straight.flags,
+        accesses.memory,
+        chosen,
+        accesses.safe_read_back,
+        accesses.exclusive,
+    )
     of_features = ((Feature.LSE, accesses.atomic), (Feature.LRCPC, accesses.ordered))
     return kinds + tuple(kind for feature, kind in of_features if feature in options.available)
 
@@ -229,9 +241,7 @@ def choose_program(choices: Choices, options: ProgramOptions) -> Program:
         leaf=kinds + branching,
         usable=lambda templates: _usable(options.available, tuple(templates)),
     )
-    writer.statements(1)
-    while writer.room > 0 and choices.integer(0, 15):
-        writer.statements(1)
+    writer.statements(options.length, again=15)
     body = [*writer.lines, *(_END if options.terminating else _AGAIN), *writer.tail]
     start = _start(choices, "\n".join(body), with_vectors=options.with_faults)
     lines = [*start, *body, *_surroundings("\n".join([*start, *body]))]

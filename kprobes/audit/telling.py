@@ -43,6 +43,7 @@ class Symptom(Enum):
 
 _LEVELS = ("EL1", "EL2", "EL3")
 _OF_EXCEPTIONS = frozenset(f"{name}_{level}" for name in ("ELR", "SPSR", "ESR", "FAR") for level in _LEVELS)
+_ENDED_OTHERWISE = _OF_EXCEPTIONS | {"pc", "PSTATE.el"}
 _MDSCR = "MDSCR_EL1"
 _MDSCR_SS = 1 << 0
 _WORD = 4
@@ -91,8 +92,7 @@ _APPLIES: dict[Symptom, Callable[[Comparison], bool]] = {
         _ends_with_exception(compared.seen) and not _ends_with_exception(compared.wanted)
     ),
     Symptom.OTHER_EXCEPTION: lambda compared: (
-        _both_end_with_exceptions(compared)
-        and bool(_OF_EXCEPTIONS & compared.differences.keys() or "PSTATE.el" in compared.differences)
+        _both_end_with_exceptions(compared) and bool(_ENDED_OTHERWISE & compared.differences.keys())
     ),
     Symptom.ASTRAY: lambda compared: (
         "pc" in compared.differences
@@ -152,7 +152,7 @@ def _other(compared: Comparison) -> Iterator[str]:
     if seen != wanted:
         yield f"it ends with {seen} instead of {wanted}"
         return
-    names = sorted(_OF_EXCEPTIONS & compared.differences.keys())
+    names = sorted(_ENDED_OTHERWISE & compared.differences.keys())
     yield f"it ends with {seen}"
     yield from _values(compared, names)
 

@@ -137,6 +137,7 @@ def test_at_a_terminal_it_shows_how_far_it_is_and_an_interrupted_search_what_it_
         (["--audit", "sort.elf"], "--audit is of a profile: leave out the PROGRAM"),
         (["--audit", "-p", "p main"], "--audit needs neither probes nor words: leave out -p and --words"),
         (["--audit", "--words", "-"], "--audit needs neither probes nor words: leave out -p and --words"),
+        (["--audit", "--perfetto", "-"], "--perfetto is of a run, and --audit runs nothing"),
         (["--audit", "--verdict"], "--verdict and --audit are two questions: give one of them"),
         (["sort.elf", "-p", "p main", "--seed", "1"], "--seed and --cases are for --audit"),
         (["--verdict", "--words", "-", "--cases", "3"], "--seed and --cases are for --audit"),

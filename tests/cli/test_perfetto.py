@@ -57,6 +57,12 @@ def test_misses_have_the_name_of_their_event(drawn):
     assert ["back", "back", "rets"] == [item.args["probe"] for item in file.on(HANDLERS) if "return" in item.name]
 
 
+def test_a_return_that_ends_the_run(drawn):
+    *_, file = drawn("9", "--call", "square", "-p", "r:back square", "--profile", "v7.2")
+    assert ["pre-handler", "return handlers"] == file.names(HANDLERS)
+    assert ("kprobes", "0xfffffffff000") == tuple(file.on(EXCEPTIONS)[-1].args[name] for name in ("ended by", "to"))
+
+
 ENDS = {
     "its own": ((UNMASK,), SOURCE, 0),
     "--max-cycles": ((UNMASK, "--max-cycles", "20"), SOURCE, 124),

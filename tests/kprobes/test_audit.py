@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 import attrs
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 from aarch64.isa.table import assemble, decode
 from aarch64.sampling import IMPLEMENTED
 from kprobes import STRICT, V4_8, V5_10, V7_2, V15
-from kprobes.audit.case import CODE, EL1H, NO_TRAPS, Case, CaseError
+from kprobes.audit.bench import Bench
+from kprobes.audit.case import CODE, EL1H, NO_TRAPS, VECTORS, Case, CaseError
 from kprobes.audit.drawing import detail_of, draw_case
 from kprobes.audit.known import FINDINGS
-from kprobes.audit.law import Law, check
+from kprobes.audit.law import Comparison, Law, check
 from kprobes.audit.report import Needless, state_text
 from kprobes.audit.search import Audit
 from kprobes.audit.shrinking import complexity, shrink, variants
@@ -69,14 +71,17 @@ def test_a_rule_that_is_wrong_is_found_with_the_smallest_case():
     wrong = with_clause(V15, Clause(Verdict.SLOT, Rule("planted", "BL is taken for no branch", "nobody"), (BL,)))
     found = Audit(wrong, definitions=definitions("ADD (immediate)", "BL")).run().breaks
     assert {(item.which, item.rule.name, item.finding) for item in found} == {("BL", "planted", None)}
-    assert {item.name: item.case for item in found} == {
+    smallest = {
         "new-exception": Case(assemble("bl 0x40040008", CODE)),
         "result": Case(assemble("bl 0x40040004", CODE)),
         "astray": Case(assemble("bl 0x40040000", CODE)),
     }
-    (of_result,) = (item.what for item in found if item.name == "result")
-    assert of_result == (
-        "executed in the slot: x30 is 0x40101004 (behind the slot) instead of 0x40040004 (the next instruction)"
+    assert all(item.case == smallest[item.name] for item in found)
+    (of_exception,) = (item.what for item in found if item.name == "new-exception")
+    assert of_exception == (
+        "executed in the slot: it ends with an undefined instruction, ELR_EL1 0x40101008, instead of going on at "
+        "0x40040008; stepping stays on (MDSCR_EL1.SS); x30 is 0x40101004 (behind the slot) instead of 0x40040004 (the "
+        "next instruction)"
     )
     assert Audit(V15, definitions=definitions("ADD (immediate)", "BL")).run().breaks == []
 
@@ -192,6 +197,18 @@ def test_which_encodings_of_a_definition_break_the_law(kernel, title, which):
 def test_a_difference_in_a_sentence(kernel, text, state, symptoms, told):
     rest = Law(kernel).check(attrs.evolve(Case(assemble(text, CODE)), **state)).rest
     assert (symptoms_of(rest), sentence(rest)) == (symptoms, told)
+
+
+@pytest.mark.parametrize(("text", "pc"), [("add x0, x0, #1", CODE), ("udf #0", VECTORS + 0x400)])
+def test_whatever_differs_is_a_symptom_and_told(text, pc):
+    case = Case(assemble(text))
+    seen = Bench().run(case)
+    for name in seen:
+        other = {"pc": pc, "PSTATE.el": 2}.get(name, 0x1234)
+        compared = Comparison(case, None, seen, {**seen, name: other})
+        assert compared.differences.keys() == {name}
+        assert symptoms_of(compared), name
+        assert re.fullmatch(r"simulated: .+", sentence(compared)), name
 
 
 @pytest.mark.parametrize(

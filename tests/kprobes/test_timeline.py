@@ -104,6 +104,10 @@ CALLS = {
     "a call": ([("call", 0x200, 0x110, 8)], ["main", "f"]),
     "a return": ([("call", 0x200, 0x110, 8), ("leave", 0x110, 8)], ["main"]),
     "a return on another stack": ([("call", 0x200, 0x110, 8), ("leave", 0x110, 80)], ["main"]),
+    "recursion on another stack": (
+        [("call", 0x200, 0x110, 8), ("call", 0x200, 0x210, 7), ("leave", 0x210, 80)],
+        ["main", "f"],
+    ),
     "recursion": ([("call", 0x200, 0x110, 8), ("call", 0x200, 0x210, 7), ("leave", 0x210, 7)], ["main", "f"]),
     "a call that reads the PC": ([("call", 0x120, 0x120, 8)], ["main"]),
     "a call of what comes next": ([("call", 0x200, 0x200, 8)], ["main", "f"]),
@@ -119,6 +123,10 @@ CALLS = {
     "a return past a handler": ([("call", 0x200, 0x110, 8), ("enter", 0x300), ("leave", 0x110, 8)], ["main"]),
     "a slot is in the function that is probed": ([("call", 0x200, 0x110, 8), ("move", 0x500)], ["main", "f"]),
     "code without a symbol": ([("call", 0x20, 0x110, 8), ("move", 0x80)], ["main", "0x20"]),
+    "a jump to there": (
+        [("call", 0x20, 0x110, 8), ("call", 0x200, 0x30, 8), ("leave", 0x80, 8)],
+        ["main", "0x20", "0x80"],
+    ),
     "a call from there": ([("call", 0x20, 0x110, 8), ("call", 0x90, 0x30, 8)], ["main", "0x20", "0x90"]),
     "the end of an exception": ([("call", 0x200, 0x110, 8), ("enter", 0x300), ("cut", 2)], ["main", "f"]),
 }

@@ -8,6 +8,8 @@ from functools import partial
 import attrs
 import pytest
 
+from aarch64.exceptions import undefined
+from aarch64.hooks import Answer, BreakHook
 from aarch64.machine import CallError
 from cli.perfetto import PerfettoWriter
 from kprobes import PROFILES, STRICT, GuestFunction, Jprobe, Kprobe, Kprobes, Kretprobe
@@ -174,6 +176,46 @@ sync:   ldr     w0, =0x84000009         // SYSTEM_RESET
     assert "a reset" == file.on(EXCEPTIONS)[0].args["ended by"]
 
 
+def test_a_call_to_where_nothing_is():
+    source = f"""
+wild:   str     x30, [sp, #-16]!
+        mov     x9, #0x1000
+        blr     x9
+        ldr     x30, [sp], #16
+        ret
+{VECTORS}
+sync:   msr     elr_el1, x30
+        eret
+"""
+    file = shown(source, call("wild"))
+    assert ["0-8 wild", "  3-6 0x1000", "    4-6 sync"] == file.picture(FUNCTIONS)
+    assert ["3-6 instruction abort, external abort at 0x1000"] == file.picture(EXCEPTIONS)
+
+
+def test_an_exception_of_its_own_vector():
+    file = shown("asks: svc #0\n ret\n", call("asks"))
+    assert ["0-3 SVC #0x0", "  1-3 instruction abort, external abort at 0x200"] == file.picture(EXCEPTIONS)[:2]
+
+
+def test_a_hook_that_returns_to_the_vector():
+    guest = make("v7.2", f"asks: brk #5\n ret\n{VECTORS}\nsync: ret\n")
+
+    def to_vector(frame):
+        frame.pc = guest.at("sync")
+        return Answer.HANDLED
+
+    guest.cpu.hooks.add(BreakHook(to_vector, imm=5))
+    file = recorded(guest.kprobes, lambda: guest.call("asks"))
+    assert ["0-1 BRK #0x5"] == file.picture(EXCEPTIONS)
+    assert ["0-1 asks", "1-2 sync"] == file.picture(FUNCTIONS)
+
+
+def test_bits_that_the_guest_changes():
+    source = "masks: msr daifset, #2\n nop\n msr daifclr, #2\n ret\n"
+    file = shown(source, call("masks"))
+    assert [(0, 0), (1, 1), (3, 0)] == [(cycle, bits["I"]) for cycle, name, bits in file.samples if name == "PSTATE"]
+
+
 # --- hits
 
 HOOKED = f"""
@@ -182,7 +224,7 @@ plus:   add     x0, x0, #1
         ret
 uses:   str     x30, [sp, #-16]!
         bl      plus
-        ldr     x30, [sp], #16
+back:   ldr     x30, [sp], #16          // has a symbol, but is where a call returns to
         ret
 hook:   str     x30, [sp, #-16]!
         bl      leaf
@@ -190,6 +232,9 @@ hook:   str     x30, [sp, #-16]!
         ldr     x30, [sp], #16
         ret
 leaf:   mov     x1, #0
+        ret
+spins:  b       spins
+strays: braaz   x9                      // as BR while SCTLR_EL1.EnIA is 0
         ret
 loads:  mov     x1, #1
         ldr     x0, [x1]                // unaligned, which its handler mends
@@ -246,6 +291,26 @@ def test_the_return_of_a_function(profile):
     assert (1, 1, plus.end) == (plus.depth, trampoline.depth, trampoline.begin)
     entry, end = file.on(HANDLERS)
     assert ("pre-handler", "return handlers", "0x40000000 (plus)") == (entry.name, end.name, end.args["probe"])
+
+
+def test_a_handler_that_does_not_return():
+    file = shown(HOOKED, call("uses"), probes=[Kprobe("plus", pre_handler=GuestFunction("spins"))])
+    assert ["uses", "plus", "spins"] == file.names(FUNCTIONS)
+    assert "the end of the run" == file.on(EXCEPTIONS)[0].args["ended by"]
+
+
+def test_a_handler_that_takes_an_exception():
+    def fails(*_):
+        raise undefined()
+
+    file = shown(HOOKED, call("uses"), probes=[Kprobe("plus", pre_handler=fails)])
+    assert ["3 pre-handler"] == file.picture(HANDLERS)[:1]
+    assert ["2-3 BRK #0x4", "3-6 undefined instruction"] == file.picture(EXCEPTIONS)[:2]
+
+
+def test_an_instruction_that_branches_out_of_its_slot():
+    file = shown(HOOKED, call("strays"), profile="v15", probes=[Kprobe("strays")])
+    assert "a branch" == file.on(SLOTS)[0].args["ended by"]
 
 
 def test_a_call_without_an_instance():
