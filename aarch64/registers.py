@@ -22,11 +22,18 @@ _NUMBERS |= {name: (number, 32) for number, name in enumerate(W_NAMES)}
 _NUMBERS |= {"lr": (30, 64), "fp": (29, 64), "ip0": (16, 64), "ip1": (17, 64)}
 
 
+_WITH_ZR = {32: W_NAMES, 64: X_NAMES}
+_WITH_SP = {width: (*names[:SP], _STACK_POINTER[width]) for width, names in _WITH_ZR.items()}
+
+
+def register_names(width: int, *, sp: bool = False) -> tuple[str, ...]:
+    """The names by number (0 to 31) of registers read as `width` bits (32 or 64); 31 is SP when `sp`, else ZR."""
+    return (_WITH_SP if sp else _WITH_ZR)[width]
+
+
 def register_name(number: int, width: int, *, sp: bool = False) -> str:
-    """The name of register `number` (0 to 31) read as `width` bits (32 or 64); 31 is SP when `sp`, else ZR."""
-    if number == SP and sp:
-        return _STACK_POINTER[width]
-    return X_NAMES[number] if width == 64 else W_NAMES[number]
+    """The name of one register, as `register_names` has them."""
+    return register_names(width, sp=sp)[number]
 
 
 def is_register(name: str) -> bool:

@@ -70,13 +70,14 @@ class Engine:
         if not self.package:
             return ""
         try:
-            _module(self.package)
+            load_module(self.package)
         except UnavailableError as error:
             return str(error)
         return ""
 
 
-def _module(name: str) -> ModuleType:
+def load_module(name: str) -> ModuleType:
+    """A module of another emulator's; UnavailableError, saying why, if it is not here."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -156,7 +157,7 @@ _UARTDR = 0
 
 def _uc(workload: Workload, printed: bytearray) -> Any:
     """Unicorn with the same RAM and program, and of the UART as much as programs need."""
-    unicorn = _module("unicorn")
+    unicorn = load_module("unicorn")
     uc = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
     uc.mem_map(RAM_BASE, DEFAULT_RAM)
     uc.mem_map(RETURN_ADDRESS, PAGE_SIZE)
@@ -189,7 +190,7 @@ def _uc_steps(uc: Any, names: ModuleType, entry: int) -> None:
 def _prepare_unicorn(
     workload: Workload, size: int, *, go: Callable[[Any, ModuleType, int], None] = _uc_start, hooked: bool = False
 ) -> Run:
-    unicorn, names = _module("unicorn"), _module("unicorn.arm64_const")
+    unicorn, names = load_module("unicorn"), load_module("unicorn.arm64_const")
     printed = bytearray()
     uc = _uc(workload, printed)
     if hooked:
@@ -214,8 +215,8 @@ def _prepare_unicorn(
 
 
 def _prepare_manticore(workload: Workload, size: int) -> Run:
-    cpu_module = _module("manticore.native.cpu.aarch64")
-    memory_module = _module("manticore.native.memory")
+    cpu_module = load_module("manticore.native.cpu.aarch64")
+    memory_module = load_module("manticore.native.memory")
     memory = memory_module.Memory64()
     memory.mmap(RAM_BASE, DEFAULT_RAM, "rwx")
     for address, data in _contents(workload):

@@ -11,7 +11,7 @@ import attrs
 
 from aarch64.bits import Bits, sign_extend
 from aarch64.isa.operands import EXTENDS, Computed, read_register
-from aarch64.isa.syntax import Mismatch, WrongValue, operand
+from aarch64.isa.syntax import Listed, Mismatch, WrongValue, operand
 from aarch64.registers import register_name
 
 if TYPE_CHECKING:
@@ -143,14 +143,13 @@ def index_is_valid(option: int) -> bool:
 
 
 @operand
-class NoOffset:
+class NoOffset(Listed):
     """Nothing, or `, #0`, after a base register that is the whole address."""
 
     fields = ()
+    keys = ()
+    texts = ""
     symbol = "{, #0}"
-
-    def format(self, fields: Fields, address: int | None) -> str:
-        return ""
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         if cursor.accept(","):

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from aarch64.bits import mask, signed
-from aarch64.isa.syntax import Cursor, Fields, Kinds, Mismatch, OneField, Operand, WrongValue, operand
-from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name
+from aarch64.isa.syntax import Cursor, Fields, Kinds, Listed, Mismatch, OneField, Operand, Texts, WrongValue, operand
+from aarch64.registers import CONDITION_NUMBERS, CONDITIONS, SP, parse_register, register_name, register_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ def read_register(cursor: Cursor, *, sp: bool = False) -> tuple[int, int]:
 
 
 @operand
-class Register(OneField):
+class Register(OneField, Listed):
     """A general-purpose register of fixed width (32 or 64); number 31 is SP when `sp`, else ZR."""
 
     width: int
@@ -37,8 +37,9 @@ class Register(OneField):
         letter = "X" if self.width == 64 else "W"
         return _register_symbol(letter, self.field, register_name(SP, self.width, sp=True) if self.sp else "")
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        return register_name(fields[self.field], self.width, sp=self.sp)
+    @property
+    def texts(self) -> Texts:
+        return register_names(self.width, sp=self.sp)
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
@@ -54,7 +55,7 @@ def _register_symbol(letter: str, field: str, alternative: str = "") -> str:
 
 
 @operand
-class SizedRegister:
+class SizedRegister(Listed):
     """A register whose width a one-bit field says: `wide` is the value of `size_field` that means 64 bits."""
 
     field: str
@@ -70,9 +71,13 @@ class SizedRegister:
     def symbol(self) -> str:
         return _register_symbol("R", self.field, "sp" if self.sp else "")
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        width = 64 if fields[self.size_field] == self.wide else 32
-        return register_name(fields[self.field], width, sp=self.sp)
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return (self.size_field, self.field)
+
+    @property
+    def texts(self) -> Texts:
+        return tuple(register_names(64 if size == self.wide else 32, sp=self.sp) for size in (0, 1))
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         number, width = read_register(cursor, sp=self.sp)
@@ -80,7 +85,7 @@ class SizedRegister:
 
 
 @operand
-class RepeatedRegister:
+class RepeatedRegister(Listed):
     """A register written once that is two operands: `field` and `copy`, as in `cinc x0, x1, eq`; its size is `sf`."""
 
     field: str
@@ -94,8 +99,13 @@ class RepeatedRegister:
     def symbol(self) -> str:
         return _register_symbol("R", self.field)
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        return register_name(fields[self.field], width_of(fields))
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return ("sf", self.field)
+
+    @property
+    def texts(self) -> Texts:
+        return register_names(32), register_names(64)
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         number, width = read_register(cursor)
@@ -254,13 +264,14 @@ class PageLabel:
 
 
 @operand
-class Condition(OneField):
+class Condition(OneField, Listed):
     """A condition name; `inverted` writes the opposite one (CSET, CINC ...), which AL and NV do not have."""
 
     inverted: bool = False
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        return CONDITIONS[fields[self.field] ^ self.inverted]
+    @property
+    def texts(self) -> Texts:
+        return tuple(CONDITIONS[number ^ self.inverted] for number in range(len(CONDITIONS)))
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position
@@ -274,13 +285,14 @@ class Condition(OneField):
 
 
 @operand
-class Choice(OneField):
+class Choice(OneField, Listed):
     """One of a few words standing for the values of one field, in the order given."""
 
     names: tuple[str, ...]
 
-    def format(self, fields: Fields, address: int | None) -> str:
-        return self.names[fields[self.field]]
+    @property
+    def texts(self) -> Texts:
+        return self.names
 
     def parse(self, cursor: Cursor, known: Fields) -> dict[str, int]:
         start = cursor.position

@@ -47,7 +47,7 @@ from aarch64.isa import (
     unscaled,
     unsupported,
 )
-from aarch64.isa.decoder import Decoded, Decoder
+from aarch64.isa.decoder import Decoder, as_data
 from aarch64.isa.syntax import Cursor, Mismatch, WrongValue
 
 if TYPE_CHECKING:
@@ -94,24 +94,10 @@ DECODER = Decoder((definition for group in GROUPS for definition in group), rare
 decode = DECODER.decode
 
 
-def preferred_form(decoded: Decoded) -> Form | None:
-    """The form an instruction is printed in: the first alias that applies, else its own; None if it has no syntax."""
-    for form in decoded.definition.forms:
-        if form.alias is None or form.alias.applies(decoded.fields):
-            return form
-    return None
-
-
 def disassemble(word: int, address: int | None = None) -> str:
-    """The text of a 32-bit word as LLVM prints it; `.inst 0x...` for what is unallocated or has no syntax.
-
-    PC-relative operands are absolute where `address` is given, else offsets (`#8`).
-    """
+    """The text of a 32-bit word, as `Decoded.text` gives it; `.inst 0x...` for what is unallocated too."""
     decoded = decode(word)
-    form = preferred_form(decoded) if decoded else None
-    if decoded is None or form is None:
-        return f".inst {word:#010x}"
-    return form.template.format(decoded.fields, address)
+    return decoded.text(address) if decoded else as_data(word)
 
 
 Evaluate = Callable[[str, int], int]

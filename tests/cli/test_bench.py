@@ -9,7 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from aarch64.machine import Machine
-from cli import bench
+from cli import bench, bench_results
+from cli.bench_tables import number
 from cli.engines import ENGINES, UnavailableError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, twins
 from cli.main import main
@@ -100,7 +101,7 @@ def test_every_workload_has_its_row_in_both_tables():
     for start in (speeds, ratios):
         rows = [line.split()[0] for line in lines[start + 3 : start + 3 + len(WORKLOADS)]]
         assert rows == list(WORKLOADS)
-    for promise in bench.PROMISES:
+    for promise in bench_results.PROMISES:
         assert promise.name in output
     probes = lines.index("What a hit of a probe costs, and a loop hit once in 4,000 instructions")
     assert [method.name for method in METHODS] == [line.split()[0] for line in lines[probes + 3 : probes + 6]]
@@ -128,7 +129,7 @@ def test_json():
         for speed in row["speeds"].values():
             assert speed["per_second"] > 0
             assert len(speed["rounds"]) == 2
-    assert len(results["promises"]) == len(bench.PROMISES)
+    assert len(results["promises"]) == len(bench_results.PROMISES)
 
 
 def test_unicorn_computes_the_same():
@@ -154,26 +155,28 @@ def test_named_workloads_only_in_the_order_of_the_tables():
 def test_promises_are_of_geometric_means_and_of_the_least():
     def row(name, speed):
         cells = {
-            engine: bench.Cell(ENGINES[engine], 1, instructions, [1.0])
+            engine: bench_results.Cell(ENGINES[engine], 1, instructions, [1.0])
             for engine, instructions in (("warm", speed), ("Python", 100))
         }
-        return bench.Row(WORKLOADS[name], cells)
+        return bench_results.Row(WORKLOADS[name], cells)
 
     rows = [row("lcg", 40), row("sieve", 10), row("fibonacci", 5)]
-    mean, least, single = (item for item in bench.PROMISES if (item.numerator, item.denominator) == ("warm", "Python"))
+    mean, least, single = (
+        item for item in bench_results.PROMISES if (item.numerator, item.denominator) == ("warm", "Python")
+    )
     assert mean.measured(rows) == (pytest.approx(0.2), ["lcg", "sieve"])
     assert least.measured(rows) == (0.1, ["lcg", "sieve"])
     assert single.measured(rows) == (pytest.approx(0.05), ["fibonacci"])
 
 
 def test_the_median_counts():
-    assert bench.Cell(ENGINES["warm"], 1, 12, [4.0, 1.0, 2.0]).speed == 6
+    assert bench_results.Cell(ENGINES["warm"], 1, 12, [4.0, 1.0, 2.0]).speed == 6
 
 
 def test_unknown_workload():
     status, output, errors = a64("bench", "lcg", "seive")
     assert (status, output) == (2, "")
-    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}, probes\n"
+    assert errors == f"Error: no workload 'seive': there are {', '.join(WORKLOADS)}, probes, decode, programs\n"
 
 
 @pytest.mark.parametrize("option", [("--rounds", "0"), ("--rounds", "x"), ("--instructions", "-1")])
@@ -219,7 +222,7 @@ def test_lines_fit_eighty_columns(monkeypatch):
     ],
 )
 def test_significant_digits(value, text):
-    assert bench._number(value) == text
+    assert number(value) == text
 
 
 # --- what may go wrong

@@ -78,6 +78,30 @@ def test_more_than_32_bits_are_refused(word) -> None:
         Decoder(table(GENERAL)).decode(word)
 
 
+def test_rare_definitions_are_loaded_when_a_word_is_none_of_the_others() -> None:
+    loads = []
+    rare = table(("RARE", "1" * 32, {}))
+
+    def load() -> Group:
+        loads.append(rare)
+        return rare
+
+    decoder = Decoder(table(GENERAL), rare=load)
+    assert (decoder.decode(0x1F).definition.title, loads) == ("HINT", [])
+    assert (decoder.decode(ALL_ONES).definition.title, loads) == ("RARE", [rare])
+    assert (decoder.decode(1), decoder.decode(0x1F).definition.title, loads) == (None, "HINT", [rare])
+
+
+@given(st.lists(st.text("01x", min_size=18, max_size=18), min_size=1, max_size=8), st.integers(0, (1 << 21) - 1))
+def test_many_definitions_with_the_same_high_bits_are_told_apart(middles, word) -> None:
+    patterns = [f"{'0' * 11} {middle} {number:03b}" for number, middle in enumerate(middles)]
+    group = table(*((pattern, pattern, {}) for pattern in patterns))
+    found = Decoder(group).decode(word)
+    assert ([found.definition] if found else []) == [item for item in group if item.pattern.matches(word)]
+    for definition in group:
+        assert Decoder(group).decode(definition.pattern.value).definition is definition
+
+
 @given(st.sets(st.integers(0, ALL_ONES), min_size=1, max_size=20), st.integers(0, ALL_ONES))
 def test_exact_patterns_decode_to_themselves(words, other) -> None:
     decoder = Decoder(table(*((str(word), f"{word:032b}", {}) for word in words)))
