@@ -11,7 +11,7 @@ A decoder of your own takes part in three ways:
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
@@ -39,6 +39,14 @@ class DecodeOracle(Protocol):
 
     def decode(self, words: Sequence[int], /) -> Sequence[Answer]:
         """The answer for each of these 32-bit words, in their order."""
+
+
+@runtime_checkable
+class AllocationOracle(Protocol):
+    """A decoder that tells without a text, and so faster, which words are allocated: `a64 fuzz sweep` asks so."""
+
+    def verdicts(self, words: Sequence[int], /) -> bytes:
+        """For each of these words, in their order, 1 if it is allocated, 0 if not."""
 
 
 @attrs.frozen

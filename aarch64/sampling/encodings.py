@@ -10,7 +10,7 @@ import attrs
 from aarch64.errors import AArch64Error
 from aarch64.isa.decoder import Decoded
 from aarch64.isa.selection import NothingSelected, select
-from aarch64.isa.table import DECODER, preferred_form
+from aarch64.isa.table import DECODER
 from aarch64.sampling.aliases import boundaries
 from aarch64.sampling.choices import RandomChoices
 from aarch64.sampling.fields import IMPLEMENTED, choose_any_fields, choose_fields, is_encoding_of
@@ -40,8 +40,7 @@ class Encoding(Expression):
     @property
     def text(self) -> str:
         """The assembly, by the definition alone: whatever the decoder says of the word."""
-        form = preferred_form(Decoded(self.definition, self.word, self.fields))
-        return form.template.format(self.fields) if form else f".inst {self.word:#010x}"
+        return Decoded(self.definition, self.word, self.fields).text()
 
     def __repr__(self) -> str:
         if self._is_what_decodes():
