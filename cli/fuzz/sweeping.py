@@ -112,8 +112,8 @@ def _page(report: SweepReport) -> Iterator[console.Line]:
     plan, standing = report.plan, report.standing
     seed = "every word" if plan.words is None else f"seed {plan.seed}"
     yield [heading(f"sweep ({plan.oracle}), {plan.region}, {seed}")]
-    yield f"{standing.spans} of {standing.all_spans} shards done, in {_duration(report.worked)} of work"
-    yield f"{report.survey.cubes:,} sets of words; {standing.asked:,} words looked at"
+    yield f"shards done: {standing.spans:,} of {standing.all_spans:,}, in {_duration(report.worked)} of work"
+    yield f"sets of words: {report.survey.cubes:,}; words looked at: {standing.asked:,}"
     yield ""
     yield from _table_lines(report.tally)
     yield ""

@@ -65,7 +65,7 @@ def _hold_decoder_to_table(tally: Tally, definition: Definition | None, words: S
     else:
         wrong = [word for word in words if (found := decode(word)) is None or found.definition is not definition]
     for word in wrong:
-        tally.found(SweepFinding("partition", place_of(decode(word), None), 1, (word,)))
+        tally.found(SweepFinding.of("partition", place_of(decode(word), None), [word]))
 
 
 @attrs.frozen
@@ -110,8 +110,11 @@ class Other:
                 tally.known[reason] += 1
             else:
                 unexplained.append(word)
+        by_place: dict[str, list[int]] = {}
         for word, place in zip(unexplained, self._places(definition, unexplained), strict=True):
-            tally.found(SweepFinding("allocation", place, 1, (word,)))
+            by_place.setdefault(place, []).append(word)
+        for place, found in by_place.items():
+            tally.found(SweepFinding.of("allocation", place, found))
 
     def _places(self, definition: Definition | None, words: Sequence[int]) -> Iterable[str]:
         if definition is not None:

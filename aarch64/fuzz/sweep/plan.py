@@ -29,6 +29,7 @@ _LEAST = 4
 _BLOCK_BITS = 8
 _ASKED_BITS = 17
 """A shard has so many words to look at, about."""
+_BRUTE_BITS = 16
 _LEAST_SPAN_BITS = 21
 _MOST_SPAN_BITS = 27
 _ALIKE = 0b00010 << 16 | 0b00010 << 10 | 0b00010 << 5 | 0b00010
@@ -80,7 +81,7 @@ class Plan:
     @property
     def _span_bits(self) -> int:
         if self.words is None:
-            return _ASKED_BITS
+            return _BRUTE_BITS
         times = max(1, self.words).bit_length() - 1 - _ASKED_BITS
         return min(_MOST_SPAN_BITS, max(_LEAST_SPAN_BITS, WORD_BITS - times))
 
@@ -136,7 +137,7 @@ def chosen(cube: Cube, most: int | None, seed: int) -> list[int]:
     """At most so many words of a cube (at least 4): all, or runs of them, evenly spread over it."""
     if most is None or cube.size <= most:
         return cube.words()
-    run = 1 << min(_BLOCK_BITS, max(0, (most // 64).bit_length() - 1))
+    run = 1 << min(_BLOCK_BITS, max(0, (most // 16).bit_length() - 1))
     runs, wanted = cube.size // run, -(-most // run)
     start = random.Random(f"{seed} {cube.value}").randrange(runs)  # noqa: S311  (reproducible is what it has to be)
     step = int(runs * _GOLDEN) | 1  # odd: it comes to each of the runs, which are a power of two

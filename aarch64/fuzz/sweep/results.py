@@ -10,7 +10,7 @@ import attrs
 from aarch64.fuzz.sweep.partition import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from aarch64.fuzz.target import Json
 
@@ -27,6 +27,11 @@ class SweepFinding:
     place: str
     count: int
     examples: tuple[int, ...]
+
+    @classmethod
+    def of(cls, kind: str, place: str, words: Collection[int]) -> SweepFinding:
+        """The finding that these words make."""
+        return cls(kind, place, len(words), tuple(sorted(words)[:_EXAMPLES]))
 
     def with_(self, other: SweepFinding) -> SweepFinding:
         """This one, and what another one has of it."""
