@@ -32,8 +32,7 @@ def run_sweep(plan: Plan, state: Path, engine: Engine, *, is_json: bool) -> int:
     """Sweep as the command line asks for, tell of it, and give the exit status."""
     progress = _Progress()
     try:
-        with console.blaming(str(state)):
-            report = Sweep(plan, state, engine, progress).run()
+        report = Sweep(plan, state, engine, progress).run()
     finally:
         progress.status.clear()
     if is_json:

@@ -96,7 +96,7 @@ def test_how_long_it_takes(seconds, text):
         (("--region", "123456789-"), "is not FIRST-LAST"),
         (("--words", "2^33"), "'2^33' is not a number"),
         (("--oracle", "nobody", "--region", "0-f"), "there is no oracle 'nobody'"),
-        (("--state", "/dev/null", "--region", "0-f"), "/dev/null: File exists"),
+        (("--state", "/dev/null", "--region", "0-f"), "/dev/null/journal.jsonl: File exists"),
         (("--dask", "127.0.0.1", "--region", "0-f"), "there is no Dask scheduler at 127.0.0.1"),
     ],
 )

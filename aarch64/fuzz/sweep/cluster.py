@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import logging
+from contextlib import ExitStack, contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ from aarch64.errors import AArch64Error
 from aarch64.fuzz.workers import WorkerError, interrupts_blocked
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Iterator
 
     from aarch64.fuzz.sweep.checking import SweepJob
     from aarch64.fuzz.sweep.partition import Span
@@ -33,15 +34,29 @@ def cluster(address: str | None, workers: int) -> Engine:
 
     def engine(job: SweepJob, spans: Iterable[Span], _on_death: OnDeath) -> Generator[SpanResult, None, None]:
         distributed = _installed()
-        with ExitStack() as stack:
-            if address is None:
-                local = stack.enter_context(_local(distributed, workers))
-                client = stack.enter_context(_client(distributed, local))
-            else:
-                client = stack.enter_context(_client(distributed, address))
-            yield from _results(distributed, client, job, iter(spans))
+        try:
+            with _quiet(), ExitStack() as stack:
+                where = address or stack.enter_context(_local(distributed, workers))
+                client = stack.enter_context(_client(distributed, where))
+                yield from _results(distributed, client, job, iter(spans))
+        except (OSError, distributed.CancelledError) as error:
+            raise ClusterError(f"the Dask scheduler is gone: {error}") from error
 
     return engine
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask logs tracebacks where connections end; what matters is raised."""
+    logs = [logging.getLogger(name) for name in ("distributed", "distributed.client")]
+    before = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for log, level in zip(logs, before, strict=True):
+            log.setLevel(level)
 
 
 def _installed() -> Any:
@@ -54,7 +69,9 @@ def _installed() -> Any:
 
 def _local(distributed: Any, workers: int) -> Any:
     with interrupts_blocked():  # its threads, and the processes that they start, inherit that
-        return distributed.LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        return distributed.LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+        )
 
 
 def _client(distributed: Any, where: Any) -> Any:

@@ -27,21 +27,23 @@ _NAME = "journal.jsonl"
 
 
 class JournalError(AArch64Error):
-    """A directory whose sweep is another one, is going on elsewhere, or cannot be understood."""
+    """A directory whose sweep is another one, is going on elsewhere, or cannot be understood, read or written."""
 
 
 @attrs.frozen(eq=False)
 class Journal:
     """An open journal, for this process alone."""
 
+    path: Path
     file: BinaryIO
     results: tuple[SpanResult, ...]
     """What it had when it was opened."""
 
     def add(self, result: SpanResult) -> None:
         """Write a result. It is the host's when this returns: the end of the process does not harm it."""
-        self.file.write(_line(result.to_json()))
-        self.file.flush()
+        with _told(self.path):
+            self.file.write(_line(result.to_json()))
+            self.file.flush()
 
 
 def _line(data: Json) -> bytes:
@@ -53,12 +55,13 @@ def opened(directory: Path, identity: Json) -> Iterator[Journal]:
     """The journal of a directory, made if there is none.
 
     Raises:
-        JournalError: it is of something else than `identity` says, in use, or damaged.
-        OSError: the host refuses.
+        JournalError: it is of something else than `identity` says, in use, or damaged, or the host refuses.
     """
-    directory.mkdir(parents=True, exist_ok=True)
     path = directory / _NAME
-    with path.open("a+b") as file:
+    with _told(path):
+        directory.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+b")
+    with file:
         _lock(file, path)
         lines = _whole_lines(file)
         header = {"schema": SCHEMA, **identity}
@@ -67,7 +70,16 @@ def opened(directory: Path, identity: Json) -> Iterator[Journal]:
         else:
             file.write(_line(header))
             file.flush()
-        yield Journal(file, tuple(_read(path, number, line) for number, line in enumerate(lines[1:], start=2)))
+        yield Journal(path, file, tuple(_read(path, number, line) for number, line in enumerate(lines[1:], start=2)))
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What the host refuses, with the name of the file."""
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(f"{path}: {error.strerror}") from error
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

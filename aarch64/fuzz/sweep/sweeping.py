@@ -116,10 +116,10 @@ class Sweep:
         """Go on where the state is, until all is done, or Ctrl-C.
 
         Raises:
-            JournalError: the state is of another sweep, in use, or damaged.
+            JournalError: the state is of another sweep, in use, or damaged, or cannot be written.
             OracleError: the other decoder does not answer, or not as it should.
             WorkerError: a span kills every worker.
-            OSError: the state cannot be written.
+            ClusterError: there is no cluster, or no longer.
         """
         survey = self.plan.surveyed()
         with opened(self.state, self.plan.identity(survey)) as journal:
