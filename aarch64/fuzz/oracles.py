@@ -2,7 +2,8 @@
 
 A decoder of your own takes part in three ways:
 
-- as an object with the method of `DecodeOracle`, given to `decode.DecodeSetup` from Python;
+- as an object with the method of `DecodeOracle`, given to `decode.DecodeSetup` from Python (a sweep of all words is
+  faster if it has that of `AllocationOracle`, too);
 - by name, when your package has an entry point in the group `aarch64_kprobes.decoders` whose value is called without
   arguments and gives such an object (`aarch64_kprobes.emulators` and `ExecuteOracle` for emulators);
 - as a program, in whatever language, that `a64 fuzz decode --oracle-cmd` runs: see `command`.

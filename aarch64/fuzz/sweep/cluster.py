@@ -40,7 +40,8 @@ def cluster(address: str | None, workers: int) -> Engine:
                 client = stack.enter_context(_client(distributed, where))
                 yield from _results(distributed, client, job, iter(spans))
         except (OSError, distributed.CancelledError) as error:
-            raise ClusterError(f"the Dask scheduler is gone: {error}") from error
+            first_line = str(error).partition("\n")[0]
+            raise ClusterError(f"the Dask scheduler is gone: {first_line}") from error
 
     return engine
 
