@@ -32,7 +32,7 @@ from aarch64.image import Segment
 from aarch64.interpreter import NEVER, Interpreter
 from aarch64.memory import PAGE_SHIFT, PAGE_SIZE, Memory
 from aarch64.progress import Progress, wake_up
-from aarch64.registers import LINK_REGISTER
+from aarch64.registers import LINK_REGISTER, ZR
 from aarch64.stop import Stop, StopReason
 from aarch64.syndrome import class_name
 from aarch64.translation.explanation import explain
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from aarch64.image import Image
     from aarch64.interpreter import Operation
     from aarch64.isa.decoder import Decoded
+    from aarch64.notebook import Registers
     from aarch64.translation.explanation import Explanation
 
     Until = int | str | Callable[[Interpreter], bool]
@@ -212,6 +213,14 @@ class Machine:
 
     def _count(self, taken: Taken) -> None:
         self.exceptions[class_name(taken)] += 1
+
+    @property
+    def registers(self) -> Registers:
+        """The CPU's registers as they are now, to be looked at: what happens later does not change them."""
+        from aarch64.notebook import Registers  # noqa: PLC0415  (only who looks needs it)
+
+        cpu = self.cpu
+        return Registers(tuple(cpu.gpr[:ZR]), cpu.sp, cpu.pc, cpu.pstate.to_spsr())
 
     @property
     def ram_end(self) -> int:

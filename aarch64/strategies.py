@@ -89,6 +89,12 @@ class DrawnChoices:
         self._drawn += drawn
         return made
 
+    def part(self, make: Callable[[Choices], T]) -> T:
+        """What `make` makes, in a span of its own."""
+        made, drawn = self._draw(_counted(make))
+        self._drawn += drawn
+        return made
+
     def fill(self, length: int) -> int:
         """Draw until `length` decisions were made; how many were."""
         for _ in range(length - self._drawn):

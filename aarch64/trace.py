@@ -15,6 +15,7 @@ What an instruction wrote to ELR_ELx, SPSR_ELx, ESR_ELx or FAR_ELx, and an inter
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -155,3 +156,46 @@ class Trace:
                 yield f"{name}={value:#x}"
         for address, size, value in cpu.store_log or ():
             yield f"[{address:#018x}]:{size}={value:#x}"
+
+
+@attrs.define(eq=False, repr=False)
+class TraceLines:
+    """A trace that is kept, for a prompt or a notebook: `lines`, each as described above."""
+
+    lines: list[str] = attrs.field(factory=list)
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.lines)
+
+    def __repr__(self) -> str:
+        return "\n".join(self.lines)
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        return table(("cycle", "mode", "pc", "word", "instruction", "changes"), map(_cells, self.lines))
+
+
+def _cells(line: str) -> list[str]:
+    """The parts of a line; those of an exception are what it is, and the registers it set."""
+    head, _, changes = line.partition(" | ")
+    cycle, mode, *rest = head.split(maxsplit=4)
+    if rest[0] == "exception":
+        what, _, changes = line.partition(" exception ")[2].partition(", vector=")
+        return [cycle, mode, "", "", f"exception {what}", f"vector={changes}"]
+    return [cycle, mode, *rest, changes]
+
+
+@contextmanager
+def traced(cpu: Interpreter) -> Iterator[TraceLines]:
+    """Keep the trace of what a CPU does within a `with` statement."""
+    kept = TraceLines()
+    trace = Trace(cpu, lambda line: kept.lines.append(line.rstrip("\n")))
+    trace.start()
+    try:
+        yield kept
+    finally:
+        trace.stop()

@@ -26,8 +26,6 @@ _WRONG = 1
 _RATED = {section.name: section for section in (DECODING, EXECUTION)}
 """What is measured in things per second, by name."""
 
-_ERASE_LINE = "\r\x1b[K"
-
 
 @click.command(
     short_help="Measure how fast it is, beside others.",
@@ -116,14 +114,14 @@ def bench(
     interruption = None
     try:
         for workload in workloads:
-            results.measure(workload, _progress)
+            results.measure(workload, console.progress)
         if with_probes:
-            results.probes = probe_bench.measure(rounds, _progress)
+            results.probes = probe_bench.measure(rounds, console.progress)
         for section in rated:
-            results.measure_rates(section, _progress, with_peers=not no_peers)
+            results.measure_rates(section, console.progress, with_peers=not no_peers)
     except KeyboardInterrupt as error:
         interruption = error
-    _progress("")
+    console.progress("")
     if as_json:
         console.write_json(results.as_json())
     else:
@@ -150,13 +148,6 @@ def _available(*, with_peers: bool) -> tuple[list[Engine], list[str]]:
     reasons = {engine.name: engine.missing() for engine in candidates}
     engines = [engine for engine in candidates if not reasons[engine.name]]
     return engines, list(dict.fromkeys(reason for reason in reasons.values() if reason))
-
-
-def _progress(text: str) -> None:
-    """Show on a terminal what is being done; the next text, or none, takes its place."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"{_ERASE_LINE}{text}")
-        sys.stderr.flush()
 
 
 # --- the page

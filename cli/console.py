@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 PLAIN_WIDTH = 80
+_ERASE_LINE = "\r\x1b[K"
 
 INTERRUPTED = 130
 """The exit status of a command that Ctrl-C ended."""
@@ -64,6 +65,12 @@ def width(stream: TextIO | None = None) -> int:
     import shutil  # noqa: PLC0415  (only a terminal pays for it)
 
     return shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
+
+
+def has_screen() -> bool:
+    """Whether somebody is at a terminal that more than lines can be drawn on."""
+    is_terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return is_terminal and os.environ.get("TERM", "dumb") not in ("", "dumb", "unknown")
 
 
 def write(lines: Iterable[Line]) -> None:
@@ -172,6 +179,13 @@ def tell(text: str) -> None:
         click.echo(text, err=True)
     except OSError:
         silence(sys.stderr)
+
+
+def progress(text: str) -> None:
+    """Show on a terminal what is being done; the next text, or none, takes its place."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"{_ERASE_LINE}{text}")
+        sys.stderr.flush()
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import click
 
 from aarch64.assembler import assemble_source
@@ -91,7 +92,8 @@ def _facts(definition: Definition) -> Iterator[tuple[str, str | Span]]:
 
 
 def _field_table(decoded: Decoded) -> Iterator[console.Line]:
-    rows = [("field", "bits", "binary", "value", "meaning"), *_field_rows(decoded)]
+    rows = [("field", "bits", "binary", "value", "meaning")]
+    rows += [(field.name, field.bits, field.binary, str(field.value), field.meaning) for field in decoded.described()]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for index, (name, bits, binary, value, meaning) in enumerate(rows):
         left = f"  {name:{widths[0]}}  {bits:>{widths[1]}}  {binary:>{widths[2]}}"
@@ -99,31 +101,9 @@ def _field_table(decoded: Decoded) -> Iterator[console.Line]:
         yield text if index else [heading(text)]
 
 
-def _field_rows(decoded: Decoded) -> Iterator[tuple[str, str, str, str, str]]:
-    for name, field in decoded.definition.fields.items():
-        high = field.low + field.width - 1
-        bits = str(high) if field.width == 1 else f"{high}:{field.low}"
-        binary = f"{(decoded.word >> field.low) & ((1 << field.width) - 1):0{field.width}b}"
-        yield name, bits, binary, str(decoded.fields[name]), _meaning(decoded, name)
-
-
-def _meaning(decoded: Decoded, name: str) -> str:
-    """The operands that the field takes part in, as they are written."""
-    definition = decoded.definition
-    if not definition.asm:
-        return ""
-    template = definition.syntax
-    slots = [part for part in (*template.mnemonic, *template.operands) if not isinstance(part, str)]
-    texts = [slot.format(decoded.fields, None).strip(" ,") for slot in slots if name in slot.fields]
-    return ", ".join(dict.fromkeys(text for text in texts if text)) or "not written"
-
-
 def _as_json(word: int, decoded: Decoded | None) -> dict[str, Any]:
     start = {"word": f"{word:#010x}", "text": table.disassemble(word), "allocated": decoded is not None}
     if decoded is None:
         return start
-    rows = (
-        {"name": name, "bits": bits, "binary": binary, "value": int(value), "meaning": meaning}
-        for name, bits, binary, value, meaning in _field_rows(decoded)
-    )
-    return {**start, **description(decoded.definition), "fields": list(rows)}
+    fields = [attrs.asdict(field) for field in decoded.described()]
+    return {**start, **description(decoded.definition), "fields": fields}

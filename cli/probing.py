@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from aarch64.machine import Machine
     from cli.host_console import HostConsole
     from cli.running import RunOptions
+    from kprobes.probe import Kprobe
     from kprobes.profiles import Profile
     from kprobes.reports import Report
     from kprobes.tracing import Hit, TraceEvent
@@ -51,6 +52,8 @@ class ProbeOptions:
     profile: Profile
     json: str | None
     unmask_debug: bool
+    program: str
+    perfetto: str | None = None
 
 
 def prepare(machine: Machine, profile: Profile, *, unmask_debug: bool = False) -> Kprobes:
@@ -85,6 +88,7 @@ def run_probed(machine: Machine, host: HostConsole, run_options: RunOptions, opt
     session = Session(machine, host, options)
     with ExitStack() as stack:
         results = stack.enter_context(output(options.json, host))
+        stack.enter_context(session.recorded())
         stop = session.run(run_options)
         status = exit_status(stop)
         if stop.reason is StopReason.RETURNED:
@@ -120,28 +124,29 @@ class Session:
         self._messages: Counter[str] = Counter()
         self._costs = CostMeter()
         self._render = Renderer()
-        self._tracer = Tracer(self._kprobes, self._sink())
+        self._on_hit = self._sinks()
+        self._tracer = Tracer(self._kprobes, self._take_hit)
         self._diagnosis = Diagnosis(self._kprobes)
         self._kprobes.engine.watchers += [self._costs, self._hear]
         self.failure = ""
+        self._remark = ""
         define(self._tracer, read_specs(options.specs))
 
     @property
     def _is_shown(self) -> bool:
         """Whether stdout is for people: not where JSON goes there."""
-        return self._options.json != "-"
+        return "-" not in (self._options.json, self._options.perfetto)
 
-    def _sink(self) -> Callable[[Hit], None]:
+    def _sinks(self) -> list[Callable[[Hit], None]]:
         """What is done with hits: they are shown, kept for JSON, or both."""
         wanted: list[Callable[[Hit], None]] = [self._show] if self._is_shown else []
         if self._options.json is not None:
             wanted.append(self._hits.append)
+        return wanted
 
-        def on_hit(hit: Hit) -> None:
-            for do in wanted:
-                do(hit)
-
-        return on_hit
+    def _take_hit(self, hit: Hit) -> None:
+        for do in self._on_hit:
+            do(hit)
 
     def _show(self, hit: Hit) -> None:
         lines = report.fitted(self._hit_text(hit), sys.stdout)
@@ -151,7 +156,7 @@ class Session:
         place = self._machine.locate(hit.pc)
         if hit.return_address is not None:
             place = f"{self._machine.locate(hit.return_address)} <- {place}"
-        values = "".join(f" {arg.name}={shown}" for arg, shown in zip(hit.event.spec.args, hit.shown, strict=True))
+        values = "".join(f" {name}={shown}" for name, shown in hit.args.items())
         return f"{hit.cycle:8}  {short_name(hit.event)}: {place}{values}"
 
     def _hear(self, told: Report) -> None:
@@ -169,6 +174,30 @@ class Session:
         finally:
             self._diagnosis.stop()
 
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """While the program runs, write its timeline, if it is asked for."""
+        if self._options.perfetto is None:
+            yield
+            return
+        from cli.perfetto import Recording, target  # noqa: PLC0415  (only who asks for it pays for it)
+
+        with target(self._options.perfetto, self._host) as write:
+            recording = Recording(self._kprobes, write, self._options.program, self._names_of)
+            self._on_hit.append(lambda hit: recording.hit(hit, short_name(hit.event)))
+            self._diagnosis.watchers.append(recording.recorder.find)
+            try:
+                yield
+            finally:
+                recording.finish()
+                self._remark = recording.remark
+
+    def _names_of(self, probe: Kprobe) -> str:
+        """What the events of a probe are called, or those of its instruction, if it stands for them."""
+        events = [event for event in self._tracer if event.kprobe is probe]
+        events = events or [event for event in self._tracer if event.kprobe.address == probe.address]
+        return ", ".join(map(short_name, events))
+
     # --- the end
 
     def show_table(self) -> None:
@@ -181,7 +210,7 @@ class Session:
 
     def tell_notes(self) -> None:
         """What the kernel printed, and why probes did not work, on stderr."""
-        for text in self._notes():
+        for text in (*self._notes(), *([self._remark] if self._remark else ())):
             self._host.tell("\n".join(report.fitted(f"a64: {text}", sys.stderr)))
 
     def _notes(self) -> Iterator[str]:
@@ -229,7 +258,7 @@ class Session:
             "event": hit.event.name,
             "pc": f"{hit.pc:#x}",
             "return_address": None if address is None else f"{address:#x}",
-            "args": {arg.name: shown for arg, shown in zip(hit.event.spec.args, hit.shown, strict=True)},
+            "args": hit.args,
         }
 
 

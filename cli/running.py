@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import attrs
 import click
 
-from aarch64.devices.console import Console
 from aarch64.machine import RETURN_ADDRESS, MachineError
 from aarch64.stop import StopReason
 from cli import console, report
@@ -23,6 +22,7 @@ from cli.watching import watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from aarch64.devices.console import Console
     from aarch64.machine import Machine
     from aarch64.stop import Stop
     from cli.machine_options import MachineOptions
@@ -55,15 +55,12 @@ class RunOptions:
 
     @contextmanager
     def started(
-        self, machine_options: MachineOptions, *, is_heard: bool = True
+        self, machine_options: MachineOptions, connection: Callable[[HostConsole], Console] = lambda host: host.console
     ) -> Iterator[tuple[Machine, HostConsole]]:
-        """The machine with the program, about to do as asked, on the host's standard streams.
-
-        What it prints is not shown unless `is_heard`.
-        """
+        """The machine with the program, about to do as asked; `connection` is its console on the host's streams."""
         host = HostConsole()
         with machine_options.machine(
-            console=host.console if is_heard else Console(lambda _data: None, host.console.source),
+            console=connection(host),
             semihosting_root=self.semihosting_root,
             arguments=self.arguments if self.call is None else (),
         ) as machine:

@@ -10,7 +10,7 @@ from kprobes.errors import KprobesError
 from kprobes.ports import Registers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kprobes.ports import Instruction
     from kprobes.rules import Defect
@@ -61,6 +61,23 @@ class Strip:
     kde: int
     mde: int
 
+    def __str__(self) -> str:
+        return "; ".join(f"{group} {' '.join(bits)}" for group, bits in self._groups())
+
+    def _groups(self) -> Iterator[tuple[str, list[str]]]:
+        for group, names in STRIP.items():
+            values = [(bit, getattr(self, name)) for name, bit in names.items()]
+            if all(value is not None for _, value in values):
+                yield group, [f"{bit}={value}" for bit, value in values]
+
+
+STRIP = {
+    "PSTATE": {"d": "D", "i": "I", "ss": "SS"},
+    "saved": {"r_d": "D", "r_i": "I", "r_ss": "SS"},
+    "MDSCR_EL1": {"mdscr_ss": "SS", "kde": "KDE", "mde": "MDE"},
+}
+"""The bits of a `Strip`: by the register they are in, the attribute and the name of each."""
+
 
 class Host(Protocol):
     """The running machine, one CPU of it at a time."""
@@ -77,6 +94,10 @@ class Host(Protocol):
     @property
     def cycle(self) -> int:
         """The cycle counter."""
+
+    @property
+    def nesting(self) -> int:
+        """How many exceptions of the kernel are being handled, one within another."""
 
     def strip(self, frame: Frame | None) -> Strip:
         """The bits of a step as they are now."""

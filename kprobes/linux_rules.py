@@ -1,7 +1,7 @@
 """The decode rules of Linux, kernel by kernel, as the kernels have them: words by mask and value, in their order.
 
-They are history, holes included, and not derived from what instructions do: nothing here is to be mended. Which of them
-differ from the instruction set is listed in the tests, each with what comes of it.
+They are history, holes included, and not derived from what instructions do: nothing here is to be mended. What comes of
+them is listed in `audit/known.py`.
 """
 
 from __future__ import annotations

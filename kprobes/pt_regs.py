@@ -9,6 +9,7 @@ import attrs
 from kprobes.host import MemoryFault
 
 if TYPE_CHECKING:
+    from aarch64.notebook import Registers
     from kprobes.host import Frame, Host
 
 D, A, I, F = 1 << 9, 1 << 8, 1 << 7, 1 << 6  # noqa: E741  (they are called so)
@@ -38,6 +39,17 @@ class PtRegs:
 
     frame: Frame
     _host: Host
+
+    def __repr__(self) -> str:
+        return repr(self._shown())
+
+    def _repr_html_(self) -> str:
+        return self._shown()._repr_html_()
+
+    def _shown(self) -> Registers:
+        from aarch64.notebook import Registers  # noqa: PLC0415  (only who looks needs it)
+
+        return Registers(tuple(self.x), self.sp, self.pc, self.pstate)
 
     @property
     def x(self) -> list[int]:

@@ -143,6 +143,10 @@ class KretprobeKeeper:
     def __contains__(self, probe: Kprobe) -> bool:
         return probe in self._kretprobes
 
+    def at(self, address: int) -> list[Kretprobe]:
+        """Those of the function at an address."""
+        return [item for probe, item in self._kretprobes.items() if probe.address == address]
+
     def register(self, kretprobe: Kretprobe) -> None:
         """register_kretprobe; RegistrationError as of any probe, and for what this kernel demands of kretprobes."""
         self._check(kretprobe)

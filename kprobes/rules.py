@@ -60,7 +60,7 @@ class Clause:
 
     def applies(self, instruction: Instruction) -> bool:
         """Whether the instruction is one of them."""
-        if instruction.effects & self.effects:
+        if self.effects and instruction.effects & self.effects:
             return True
         return any(instruction.word in words for words in self.words)
 

@@ -6,15 +6,20 @@ These are records, for those who print or teach. `arch.recorder` collects them, 
 from __future__ import annotations
 
 from enum import Enum, unique
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import attrs
 
+from kprobes.host import STRIP
 from kprobes.reports import Moment
 
 if TYPE_CHECKING:
+    from aarch64.notebook import Registers
     from aarch64.stop import Stop
     from kprobes.host import Strip
+
+_TITLE_WIDTH = 26
 
 
 @unique
@@ -126,6 +131,17 @@ class RegisterValues:
     pc: int
     pstate: int
 
+    def __repr__(self) -> str:
+        return repr(self._shown())
+
+    def _repr_html_(self) -> str:
+        return self._shown()._repr_html_()
+
+    def _shown(self) -> Registers:
+        from aarch64.notebook import Registers  # noqa: PLC0415  (only who looks needs it)
+
+        return Registers(self.x, self.sp, self.pc, self.pstate)
+
 
 @attrs.frozen
 class Executed:
@@ -156,6 +172,7 @@ class StoryMoment:
         esr_text: the same in words; empty outside of an exception.
         slot: the address of the slot of the current probe, None without a slot.
         slot_words: what is in it.
+        monitor: the physical address that is marked for exclusive access, None if none is.
         instruction: what has been executed, or is about to be.
         instructions: how many have been executed, where the moment stands for some.
         why: what happens, and why, in a sentence or two.
@@ -177,10 +194,40 @@ class StoryMoment:
     esr_text: str = ""
     slot: int | None = None
     slot_words: tuple[int, ...] = ()
+    monitor: int | None = None
     instruction: Executed | None = None
     instructions: int = 0
     why: str = ""
     source: str = ""
+
+    def __repr__(self) -> str:
+        return f"{self.cycle:6}  {self.indented:{_TITLE_WIDTH}}  {self.strip}"
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        facts = {
+            "cycle": self.cycle,
+            "moment": self.title,
+            "bits": self.strip,
+            "at": self.place,
+            "syndrome": self.esr_text,
+            "instruction": "" if self.instruction is None else self.instruction.text,
+            "why": self.why,
+            "source": self.source,
+        }
+        return table((), [(name, value) for name, value in facts.items() if value != ""])
+
+    @property
+    def indented(self) -> str:
+        """The title, moved to the right in a hit within the hit."""
+        return f"{'  ' * self.depth}{self.title}"
+
+    @property
+    def place(self) -> str:
+        """The PC or, while an exception is handled, where the return leads, in hex; empty where that is not known."""
+        address = self.pc if self.elr is None else self.elr
+        return "" if address is None else f"{address:#x}"
 
     @property
     def key(self) -> str:
@@ -205,6 +252,18 @@ class StoryMoment:
         return self.moment.value if isinstance(self.moment, Between) else _TITLES[self.moment]
 
 
+def _cells(moment: StoryMoment, before: StoryMoment | None) -> list[object]:
+    """A row of a table; bits that are not what they were stand out."""
+    from aarch64.notebook import Strong  # noqa: PLC0415  (only a notebook needs it)
+
+    bits: list[object] = []
+    for name in chain.from_iterable(STRIP.values()):
+        value = getattr(moment.strip, name)
+        is_changed = before is not None and value not in (None, getattr(before.strip, name))
+        bits.append("-" if value is None else Strong(value) if is_changed else value)
+    return [moment.cycle, moment.indented, *bits, moment.place, moment.why]
+
+
 @attrs.frozen
 class Story:
     """A hit: the moments, and whether it was told to its end.
@@ -214,6 +273,18 @@ class Story:
 
     moments: tuple[StoryMoment, ...]
     ended: str = ""
+
+    def __repr__(self) -> str:
+        lines = [repr(moment) for moment in self.moments]
+        return "\n".join([*lines, f"the run ended: {self.ended}"] if self.ended else lines)
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        bits = [f"{group} {bit}" for group, names in STRIP.items() for bit in names.values()]
+        rows = (_cells(moment, before) for moment, before in zip(self.moments, (None, *self.moments), strict=False))
+        caption = f"the run ended: {self.ended}" if self.ended else ""
+        return table(("cycle", "moment", *bits, "at", "why"), rows, caption)
 
 
 @attrs.frozen

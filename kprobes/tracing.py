@@ -67,6 +67,24 @@ class Hit:
     values: tuple[Value, ...]
     shown: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        returns = "" if self.return_address is None else f"{self.return_address:#x} <- "
+        args = "".join(f" {name}={shown}" for name, shown in self.args.items())
+        return f"<Hit {self.cycle} {self.event.name} {returns}{self.pc:#x}{args}>"
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        facts: dict[str, object] = {"event": self.event.name, "cycle": self.cycle, "pc": f"{self.pc:#x}"}
+        if self.return_address is not None:
+            facts["returns to"] = f"{self.return_address:#x}"
+        return table((), [*facts.items(), *self.args.items()])
+
+    @property
+    def args(self) -> dict[str, str]:
+        """The values as text, by the names of the arguments."""
+        return {arg.name: shown for arg, shown in zip(self.event.spec.args, self.shown, strict=True)}
+
 
 class Tracer:
     """The events of a machine.

@@ -45,6 +45,12 @@ def shown_commands() -> Iterator[tuple[str, str, str]]:
                 yield page.name, command, shown
 
 
+def documented(subject: str) -> set[str]:
+    """The fields of JSON that the README tells of something."""
+    (row,) = re.findall(rf"^\| {subject} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    return set(re.findall(r"`([a-z_]+)`", re.sub(r"\(`[^)]*\)", "", row)))
+
+
 def _recorded(block: re.Match[str]) -> str:
     runs = "".join(f"$ {command}\n{output_of(command)}" for command, _ in commands(block[1]))
     return f"```console\n{runs}```"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import attrs
 
-from aarch64.fuzz.coverage import instructions_hit
+from aarch64.coverage import Coverage
 from aarch64.fuzz.findings import Finding
 from aarch64.fuzz.shrinking import shrink
 from aarch64.fuzz.target import Agreement, Divergence
@@ -77,8 +77,8 @@ class Tally(Generic[Case]):
 
     examples: int = 0
     not_compared: int = 0
-    hits: Counter[int] = attrs.field(factory=Counter)
-    """How often each definition was met, by its place in the table."""
+    coverage: Coverage = attrs.field(factory=Coverage)
+    """What the words of the cases have met of the table."""
     diverging: Counter[Key] = attrs.field(factory=Counter)
     known: Counter[str] = attrs.field(factory=Counter)
     """How many cases diverged for a known reason, by the reason."""
@@ -88,7 +88,7 @@ class Tally(Generic[Case]):
         """Take in what a share has found."""
         self.examples += other.examples
         self.not_compared += other.not_compared
-        self.hits += other.hits
+        self.coverage.update(other.coverage)
         self.diverging += other.diverging
         self.known += other.known
         for key, first in other.firsts.items():
@@ -125,7 +125,8 @@ class FuzzJob(Generic[Case]):
         cases = [target.draw(rng) for _ in range(share.size)]
         tally: Tally[Case] = Tally(examples=share.size)
         for offset, (case, verdict) in enumerate(zip(cases, target.check(cases), strict=True)):
-            tally.hits.update(instructions_hit(target.words(case)))
+            for word in target.words(case):
+                tally.coverage.add(word)
             if isinstance(verdict, Divergence):
                 tally.diverges(share.start + offset, case, verdict)
             elif verdict is Agreement.NOT_COMPARED:
@@ -169,7 +170,7 @@ class Report:
     examples: int
     not_compared: int
     seconds: float
-    hits: Counter[int]
+    coverage: Coverage
     findings: tuple[Finding, ...]
     """What diverges, in the order in which it was found: the first MOST of it."""
     left_out: int
@@ -222,7 +223,7 @@ class Campaign(Generic[Case]):
         if found:
             findings, is_interrupted = self._findings(tally, found[:MOST], is_interrupted=is_interrupted)
         return Report(
-            self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.hits,
+            self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.coverage,
             tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, is_interrupted,
         )  # fmt: skip
 

@@ -14,7 +14,7 @@ import attrs
 from aarch64.isa.definition import Definition, DefinitionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from aarch64.isa.syntax import Fields
 
@@ -38,12 +38,56 @@ class Decoded:
     word: int
     fields: Fields
 
+    def __repr__(self) -> str:
+        return f"<Decoded {self.word:#010x} {self.text()}: {self.definition.title}>"
+
+    def _repr_html_(self) -> str:
+        from aarch64.notebook import table  # noqa: PLC0415  (only a notebook needs it)
+
+        rows = [(field.name, field.bits, field.binary, field.value, field.meaning) for field in self.described()]
+        return table(("field", "bits", "binary", "value", "meaning"), rows, f"{self.text()}: {self.definition.title}")
+
     def text(self, address: int | None = None) -> str:
         """The instruction as LLVM prints it; `.inst 0x...` if it has no syntax.
 
         PC-relative operands are absolute where `address` is given, else offsets (`#8`).
         """
         return self.definition.text_of(self.fields, address) or as_data(self.word)
+
+    def described(self) -> Iterator[FieldValue]:
+        """The fields, the most significant first."""
+        for name, field in self.definition.fields.items():
+            high = field.low + field.width - 1
+            bits = str(high) if field.width == 1 else f"{high}:{field.low}"
+            binary = f"{(self.word >> field.low) & ((1 << field.width) - 1):0{field.width}b}"
+            yield FieldValue(name, bits, binary, self.fields[name], self._meaning(name))
+
+    def _meaning(self, name: str) -> str:
+        if not self.definition.asm:
+            return ""
+        template = self.definition.syntax
+        slots = [part for part in (*template.mnemonic, *template.operands) if not isinstance(part, str)]
+        texts = [slot.format(self.fields, None).strip(" ,") for slot in slots if name in slot.fields]
+        return ", ".join(dict.fromkeys(text for text in texts if text)) or "not written"
+
+
+@attrs.frozen
+class FieldValue:
+    """A field of an instruction.
+
+    Attributes:
+        name: what the pattern calls it.
+        bits: where it is in the word: `20:16`.
+        binary: the bits.
+        value: what they are read as.
+        meaning: the operands that it takes part in, as they are written.
+    """
+
+    name: str
+    bits: str
+    binary: str
+    value: int
+    meaning: str
 
 
 def as_data(word: int) -> str:

@@ -130,13 +130,13 @@ class Alias:
     @property
     def decisive(self) -> frozenset[str]:
         """The fields that decide whether it applies; none if it always does."""
-        return frozenset({*self.fixed, *(Test.of(self.when).names if self.when else ())})
+        return frozenset({*self.fixed, *(_argument_names(self.when) if self.when else ())})
 
     @cached_property
-    def applies(self) -> Callable[[Fields], object]:
+    def applies(self) -> Callable[[Fields], bool]:
         """Whether fields can be written in this form."""
         scope = Scope()
-        return scope.function("fields", self.expression(scope))
+        return scope.function("fields", f"bool({self.expression(scope)})")
 
 
 def alias(asm: str, *, when: Predicate | None = None, preferred: bool = True, **fixed: int) -> Alias:
@@ -185,7 +185,7 @@ class Definition:
 
     def arguments(self, fields: Fields) -> tuple[int, ...]:
         """The field values in the order the semantic function takes them."""
-        return tuple(fields[name] for name in self.parameters)
+        return tuple(map(fields.__getitem__, self.parameters))
 
     @cached_property
     def _valid(self) -> Test | None:

@@ -31,6 +31,9 @@ class Choices(Protocol):
     def until(self, make: Callable[[Choices], T], accept: Callable[[T], bool]) -> T:
         """What `make` makes of these decisions, made anew until it is accepted."""
 
+    def part(self, make: Callable[[Choices], T]) -> T:
+        """What `make` makes of these decisions, which belong together: it may be left out as a whole."""
+
 
 class RandomChoices:
     """Decisions of a `random.Random`: the same for the same seed."""
@@ -58,3 +61,7 @@ class RandomChoices:
             if accept(made):
                 return made
         raise AssertionError(f"nothing that is accepted in {_ATTEMPTS} attempts")
+
+    def part(self, make: Callable[[Choices], T]) -> T:
+        """What `make` makes."""
+        return make(self)

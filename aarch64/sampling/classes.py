@@ -105,7 +105,7 @@ def classes_of(word: int, decoded: Decoded | None) -> Iterator[Class]:
         value = decoded.fields[name]
         yield Class(Kind.FIELD, number, name, value if value in values else None)
     for place, alias in aliases:
-        yield Class(Kind.ALIAS, number, place, bool(alias.applies(decoded.fields)))
+        yield Class(Kind.ALIAS, number, place, alias.applies(decoded.fields))
 
 
 def why_unallocated(word: int) -> int | None:

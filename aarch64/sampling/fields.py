@@ -62,6 +62,7 @@ def _ranges(definition: Definition) -> tuple[tuple[str, _Range], ...]:
     return tuple((name, _range(field)) for name, field in definition.fields.items())
 
 
+@cache
 def _range(field: Field) -> _Range:
     of_two_widths_64_bits = int(field.name == "sf")
     return _Range(edges(field), field.domain[0], field.domain[-1], of_two_widths_64_bits)
@@ -70,6 +71,12 @@ def _range(field: Field) -> _Range:
 @cache
 def _registers(definition: Definition) -> tuple[str, ...]:
     return tuple(name for name, field in definition.fields.items() if is_register(field))
+
+
+def choose_value_of(choices: Choices, field: Field) -> int:
+    """A value of a field, half of the time an edge value."""
+    limits = _range(field)
+    return choices.near(limits.edges, limits.low, limits.high, limits.simplest)
 
 
 def choose_any_fields(choices: Choices, definition: Definition) -> dict[str, int]:

@@ -23,10 +23,11 @@ from aarch64.features import DEFAULT_FEATURES, Feature
 from aarch64.isa.definition import Trait
 from aarch64.isa.selection import NothingSelected
 from aarch64.isa.table import decode
+from aarch64.registers import ZR
 from aarch64.sampling import accesses, control, straight
 from aarch64.sampling.choices import RandomChoices
 from aarch64.sampling.encodings import Encoding, candidates
-from aarch64.sampling.fields import choose_any_fields, is_encoding_of
+from aarch64.sampling.fields import choose_value_of, is_encoding_of, is_register
 from aarch64.sampling.printing import Expression
 from aarch64.sampling.states import INTERESTING
 from aarch64.sampling.writing import DATA_REGISTERS, Writer
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from aarch64.image import Image
     from aarch64.isa.definition import Definition
+    from aarch64.isa.pattern import Field
     from aarch64.sampling.choices import Choices
     from aarch64.sampling.writing import Statement
 
@@ -99,7 +101,7 @@ _NOT_STRAIGHT = (
     | Trait.STORE_EXCLUSIVE
 )
 _ACCESSES = Trait.LOADS | Trait.STORES
-_DATA_FIELDS = frozenset({"rd", "rm", "rs", "rt", "rt2", "ra"})
+_BASE = 28
 
 
 def _is_straight(definition: Definition) -> bool:
@@ -137,25 +139,37 @@ def any_of(definitions: Sequence[Definition], w: Writer) -> None:
     definition = w.choice(definitions)
     fields = w.choices.until(partial(_choose_roles, definition), partial(is_encoding_of, definition))
     if definition.traits & _ACCESSES:
-        w.emit("mov x28, x19")
+        w.emit(f"mov x{_BASE}, x19")
     w.emit(Encoding(definition, fields).text)
 
 
 def _choose_roles(definition: Definition, choices: Choices) -> dict[str, int]:
     """Any fields, the registers being such as have that role."""
-    fields = choose_any_fields(choices, definition)
-    is_access = bool(definition.traits & _ACCESSES)
-    for name in fields:
-        if name in _DATA_FIELDS:
-            number = choices.integer(0, len(DATA_REGISTERS))
-            fields[name] = 31 if number == len(DATA_REGISTERS) else number
-        elif is_access and name.startswith("imm"):
-            fields[name] = choices.choice((0, 16) if definition.fields[name].domain[-1] >= 16 else (0,))
-    if "rn" in fields:
-        fields["rn"] = 28 if is_access else choices.integer(0, len(DATA_REGISTERS) - 1)
-    if is_access and "rm" in fields:
-        fields["rm"] = 31
-    return fields
+    choose = _choose_access_field if definition.traits & _ACCESSES else _choose_data_field
+    return {name: choose(choices, field) for name, field in definition.fields.items()}
+
+
+def _choose_data_field(choices: Choices, field: Field) -> int:
+    return _choose_data_register(choices) if is_register(field) else choose_value_of(choices, field)
+
+
+def _choose_access_field(choices: Choices, field: Field) -> int:
+    """Data to load and store, an address in X28, a small and aligned offset, no index."""
+    if field.name == "rn":
+        return _BASE
+    if field.name == "rm":
+        return ZR
+    if is_register(field):
+        return _choose_data_register(choices)
+    if field.name.startswith("imm"):
+        return choices.choice((0, 16)) if 16 in field.domain else 0
+    return choose_value_of(choices, field)
+
+
+def _choose_data_register(choices: Choices) -> int:
+    """X0 to X7, now and then the zero register (or SP, as the instruction has it)."""
+    number = choices.integer(0, len(DATA_REGISTERS))
+    return ZR if number == len(DATA_REGISTERS) else number
 
 
 # --- what the machine can execute
@@ -178,12 +192,24 @@ def _is_available(template: str, available: frozenset[Feature]) -> bool:
 # --- what a program is made of
 
 
+def _nothing(_: Writer) -> None:
+    """The simplest statement: what does not matter shrinks to it, and then goes."""
+
+
 def _straight_kinds(options: ProgramOptions) -> tuple[Statement, ...]:
     definitions = straight_definitions(options.group, options.feature, options.available)
     chosen: Statement = partial(any_of, definitions)
     if options.group is not None or options.feature is not None:
-        return (chosen,) * 3
-    kinds = (straight.arithmetic, straight.flags, accesses.memory, chosen, accesses.safe_read_back, accesses.exclusive)
+        return (_nothing, *(chosen,) * 3)
+    kinds = (
+        _nothing,
+        straight.arithmetic,
+        straight.flags,
+        accesses.memory,
+        chosen,
+        accesses.safe_read_back,
+        accesses.exclusive,
+    )
     of_features = ((Feature.LSE, accesses.atomic), (Feature.LRCPC, accesses.ordered))
     return kinds + tuple(kind for feature, kind in of_features if feature in options.available)
 
@@ -215,9 +241,7 @@ def choose_program(choices: Choices, options: ProgramOptions) -> Program:
         leaf=kinds + branching,
         usable=lambda templates: _usable(options.available, tuple(templates)),
     )
-    writer.statements(1)
-    while writer.room > 0 and choices.integer(0, 15):
-        writer.statements(1)
+    writer.statements(options.length, again=15)
     body = [*writer.lines, *(_END if options.terminating else _AGAIN), *writer.tail]
     start = _start(choices, "\n".join(body), with_vectors=options.with_faults)
     lines = [*start, *body, *_surroundings("\n".join([*start, *body]))]

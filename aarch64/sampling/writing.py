@@ -14,6 +14,7 @@ Registers have roles, so that most of what is drawn does something:
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import attrs
@@ -122,15 +123,20 @@ class Writer:
         """A template with its blanks filled in."""
         return template.format_map(_Blanks(self))
 
-    def statements(self, most: int) -> None:
-        """Up to `most` statements, at least one."""
-        written = 0
-        while self.room > 0 and written < most and (not written or self.integer(0, 3)):
-            self.room -= 1
-            written += 1
-            self.choice(self.kinds)(self)
-        if not written:
+    def statements(self, most: int, again: int = 3) -> None:
+        """Up to `most` statements, at least one; after each of them another one `again` times in `again` + 1."""
+        if self.room <= 0:
             self.emit("nop")
+            return
+        left = most - 1
+        while self.choices.part(partial(self._statement, left, again)):
+            left -= 1
+
+    def _statement(self, left: int, again: int, _: Choices) -> bool:
+        """Write a statement; whether to write another one of those that are left."""
+        self.room -= 1
+        self.choice(self.kinds)(self)
+        return self.room > 0 and left > 0 and self.integer(0, again) > 0
 
     def nested(self, most: int) -> None:
         """Statements of a body."""

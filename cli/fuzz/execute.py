@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Which of our tiers: the semantics, or what the hot path compiles of each instruction.",
 )
-@with_campaign_options
+@with_campaign_options(examples=20_000)
 @click.pass_context
 def execute(ctx: click.Context, /, campaign_options: CampaignOptions, oracle: str, tier: str) -> None:
     """Draw instructions and states, and compare what our interpreter and another emulator do.

@@ -12,7 +12,7 @@ import click
 from cli.numbers import parse_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SAVED_IN = Path("fuzz-findings")
 
@@ -30,39 +30,42 @@ class CampaignOptions:
     is_json: bool
 
 
-_PARAMETERS = (
-    click.option("--seed", type=parse_count, metavar="N", help="Where to begin; by default somewhere, which is told."),
-    click.option(
-        "--examples", type=parse_count, metavar="N", help="Stop after N examples; 20000 if --seconds is not given."
-    ),
-    click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds."),
-    click.option(
+def _parameters(examples: int) -> Iterator[Callable[[Callable[..., None]], Callable[..., None]]]:
+    """In the order of the help."""
+    yield click.option("--seed", type=parse_count, metavar="N", help="By default another one each time; it is told.")
+    usual = f"Stop after N examples; by default {examples:,}, or none where --seconds is given."
+    yield click.option("--examples", type=parse_count, metavar="N", help=usual)
+    yield click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")
+    yield click.option(
         "--workers", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Processes that work."
-    ),
-    click.option(
+    )
+    yield click.option(
         "--save",
         type=click.Path(file_okay=False, path_type=Path),
         metavar="DIR",
         default=SAVED_IN,
         show_default=True,
         help="Where findings are kept, each a file.",
-    ),
-    click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too."),
-    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON."),
-)
-"""In the order of the help."""
+    )
+    yield click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too.")
+    yield click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 
 
-def with_campaign_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options above, as one `campaign_options`."""
+def with_campaign_options(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options above, as one `campaign_options`; `examples` is how many there are by default."""
     names = [field.name for field in attrs.fields(CampaignOptions)]
 
-    @wraps(command)
-    def gather(*args: object, **values: object) -> None:
-        options = CampaignOptions(**{name: values.pop(name) for name in names})  # type: ignore[arg-type]  # by click
-        command(*args, campaign_options=options, **values)
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def gather(*args: object, **values: object) -> None:
+            given = {name: values.pop(name) for name in names}
+            if given["examples"] is None and given["seconds"] is None:
+                given["examples"] = examples
+            command(*args, campaign_options=CampaignOptions(**given), **values)  # type: ignore[arg-type]  # by click
 
-    decorated: Callable[..., None] = gather
-    for parameter in reversed(_PARAMETERS):
-        decorated = parameter(decorated)
-    return decorated
+        decorated: Callable[..., None] = gather
+        for parameter in reversed(list(_parameters(examples))):
+            decorated = parameter(decorated)
+        return decorated
+
+    return decorate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from aarch64.coverage import Kind
 from cli import console
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class Progress:
         """Show how far it is."""
         findings = sum(not first.divergence.reason for first in tally.firsts.values())
         rate = tally.examples / seconds if seconds else 0.0
+        met = sum(each.kind is Kind.DEFINITION for each in tally.coverage.counts)
         self.status.show(
-            f"{tally.examples:,} examples, {rate:,.0f} a second, {len(tally.hits)} definitions, {findings} findings",
-            seconds,
+            f"{tally.examples:,} examples, {rate:,.0f} a second, {met} definitions, {findings} findings", seconds
         )
 
     def shrinking(self, findings: int) -> None:

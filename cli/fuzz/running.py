@@ -8,7 +8,6 @@ from aarch64.fuzz.campaign import Budget, Campaign, Report
 from aarch64.fuzz.findings import Finding, save
 from cli import console
 from cli.console import Span, Style, heading
-from cli.fuzz.coverage import coverage_json, coverage_lines
 from cli.fuzz.divergences import divergence_lines
 from cli.fuzz.progress import Progress
 
@@ -19,15 +18,13 @@ if TYPE_CHECKING:
     from aarch64.fuzz.target import Setup
     from cli.fuzz.options import CampaignOptions
 
-EXAMPLES = 20_000
 FOUND = 1
 """The exit status when something was found."""
 
 
 def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
     """Run a campaign as the command line asks for, tell of it, and give the exit status."""
-    examples = EXAMPLES if options.examples is None and options.seconds is None else options.examples
-    budget = Budget(examples, options.seconds)
+    budget = Budget(options.examples, options.seconds)
     progress = Progress()
     try:
         report = Campaign(setup, _seed(options), budget, options.workers, progress, options.shows_known).run()
@@ -83,7 +80,8 @@ def _page(report: Report, files: list[Path]) -> Iterator[console.Line]:
     setup = ", ".join(f"{name} {value}" for name, value in report.setup.to_json().items() if value)
     compared = f", {report.not_compared:,} of them not compared" if report.not_compared else ""
     yield [heading(f"{report.setup.target} ({setup}), seed {report.seed}: {report.examples:,} examples{compared}")]
-    yield from coverage_lines(report)
+    shares = report.coverage.totals().items()
+    yield "met: " + ", ".join(f"{share.met:,} of {share.all:,} {kind.value}" for kind, share in shares)
     if report.known:
         cases = sum(report.known.values())
         yield f"known differences: {cases:,} examples, {len(report.known)} reasons (--all shows them)"
@@ -120,7 +118,7 @@ def _as_json(report: Report, files: list[Path]) -> dict[str, Any]:
         "seconds": round(report.seconds, 3),
         "interrupted": report.is_interrupted,
         "workers_killed": report.deaths,
-        "coverage": coverage_json(report),
+        "coverage": report.coverage.to_json(),
         "known": dict(sorted(report.known.items())),
         "findings": list(findings),
         "left_out": report.left_out,

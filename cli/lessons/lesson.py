@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from cli.lessons.stage import source
 from cli.xol.episode import Episode, Refusal
 from cli.xol.performance import Performance
 
@@ -22,6 +23,7 @@ class Lesson:
     Attributes:
         name: what it is asked for by.
         title: what it is about, in a line.
+        program: the program of this package that it is about.
         introduction: what to look out for, in paragraphs.
         stages: each sets up a machine anew, with a probe on it.
         question: to be answered by whoever has seen it.
@@ -30,6 +32,7 @@ class Lesson:
 
     name: str
     title: str
+    program: str
     introduction: tuple[str, ...]
     stages: tuple[Callable[[], Staged], ...]
     question: str
@@ -38,7 +41,9 @@ class Lesson:
     def perform(self) -> Performance:
         """All that is to be seen."""
         scenes = tuple(_scene(stage()) for stage in self.stages)
-        return Performance(scenes, self.name, self.title, self.introduction, self.question, self.answer)
+        return Performance(
+            scenes, self.name, self.title, self.introduction, self.question, self.answer, source(self.program)
+        )
 
 
 def _scene(staged: Staged) -> Scene:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from cli.xol.episode import Episode, episode
+from cli.xol.episode import Episode, Outcome, episode
 from kprobes.arch.player import Player
 from kprobes.returns import Kretprobe
 from kprobes.story import End
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kprobes.arch.recorder import Run
     from kprobes.manager import Kprobes
     from kprobes.probe import Kprobe
+    from kprobes.story import Story
 
 
 @attrs.define(init=False)
@@ -29,7 +30,7 @@ class Act:
         spec: the probe, as kprobe_events has it.
         title: what there is to be seen, in a line.
         first: the hit to begin with.
-        outcome: tells, after a hit, what becomes of the program; it may run it on.
+        outcome: tells, after a hit and its story, what becomes of the program; it may run it on.
     """
 
     player: Player
@@ -37,7 +38,7 @@ class Act:
     spec: str
     title: str
     first: int
-    outcome: Callable[[Player], str]
+    outcome: Callable[[Player, Story], Outcome]
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Act:
         spec: str,
         title: str = "",
         first: int = 1,
-        outcome: Callable[[Player], str] = lambda _player: "",
+        outcome: Callable[[Player, Story], Outcome] = lambda _player, _story: Outcome(),
     ) -> None:
         self.player = Player(kprobes, probe, run)
         self.event, self.spec, self.title = event, spec, title
@@ -63,7 +64,8 @@ class Act:
         kprobes, probe = self.player.kprobes, self.player.probe
         kprobe = probe.kprobe if isinstance(probe, Kretprobe) else probe
         shown = episode(kprobes, kprobe, story, event=self.event, spec=self.spec, hit=number)
-        return attrs.evolve(shown, title=self.title, outcome=self.outcome(self.player))
+        outcome = self.outcome(self.player, story)
+        return attrs.evolve(shown, title=self.title, outcome=outcome.text, facts=outcome.facts)
 
     def finish(self) -> End:
         """Run to the end."""

@@ -8,13 +8,13 @@ from cli.xol.episode import Episode
 
 if TYPE_CHECKING:
     from cli.xol.episode import CodeLine, Refusal
-    from cli.xol.performance import Performance
+    from cli.xol.performance import Performance, Scene
     from kprobes.story import RegisterValues, StoryMoment
 
 
 def as_json(performance: Performance) -> dict[str, Any]:
     """A lesson with its scenes; or a hit by itself."""
-    scenes = [_episode(scene) if isinstance(scene, Episode) else _refusal(scene) for scene in performance.scenes]
+    scenes = [scene_as_json(scene) for scene in performance.scenes]
     if not performance.name:
         (scene,) = scenes
         return scene
@@ -22,10 +22,16 @@ def as_json(performance: Performance) -> dict[str, Any]:
         "lesson": performance.name,
         "title": performance.title,
         "introduction": list(performance.introduction),
+        "source": performance.source,
         "scenes": scenes,
         "question": performance.question,
         "answer": performance.answer,
     }
+
+
+def scene_as_json(scene: Scene) -> dict[str, Any]:
+    """A hit or a refusal."""
+    return _episode(scene) if isinstance(scene, Episode) else _refusal(scene)
 
 
 def _refusal(refusal: Refusal) -> dict[str, Any]:
@@ -55,6 +61,7 @@ def _episode(episode: Episode) -> dict[str, Any]:
         "code": [_code_line(line) for line in episode.code],
         "ended": episode.story.ended,
         "outcome": episode.outcome,
+        "facts": dict(episode.facts),
         "moments": [_moment_as_json(moment) for moment in episode.story.moments],
     }
 
@@ -90,6 +97,7 @@ def _moment_as_json(moment: StoryMoment) -> dict[str, Any]:
         "esr": _hex(moment.esr),
         "syndrome": moment.esr_text,
         "slot": _hex(moment.slot),
+        "monitor": _hex(moment.monitor),
         "slot_words": [f"{word:08x}" for word in moment.slot_words],
         "instruction": None
         if executed is None

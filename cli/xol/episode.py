@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from kprobes.manager import Kprobes
     from kprobes.probe import Kprobe
     from kprobes.story import Story
+
+Fact: TypeAlias = int | str
+"""A count, or a value as it is to be shown."""
 
 _AROUND = 5
 """Instructions shown before the probe, and behind it."""
@@ -58,6 +61,19 @@ class Probed:
 
 
 @attrs.frozen
+class Outcome:
+    """What became of the program, as the run has shown.
+
+    Attributes:
+        text: in a sentence or two.
+        facts: what was counted and measured, by what it is called.
+    """
+
+    text: str = ""
+    facts: Mapping[str, Fact] = attrs.field(factory=dict)
+
+
+@attrs.frozen
 class Episode:
     """A hit, to be shown.
 
@@ -72,6 +88,7 @@ class Episode:
         places: each address that the moments have, and what it is called.
         title: what there is to be seen, in a line; empty if nobody says.
         outcome: what became of the program, in a sentence or two; likewise.
+        facts: what was counted and measured of it, by what it is called.
     """
 
     event: str
@@ -85,6 +102,7 @@ class Episode:
     places: Mapping[int, str]
     title: str = ""
     outcome: str = ""
+    facts: Mapping[str, Fact] = attrs.field(factory=dict)
 
     def place(self, address: int) -> str:
         """An address in hex, with the symbol it belongs to."""

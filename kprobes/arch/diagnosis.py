@@ -15,6 +15,8 @@ from kprobes.pt_regs import D
 from kprobes.transitions import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aarch64.exceptions import Taken
     from kprobes.manager import Kprobes
     from kprobes.probe import Kprobe
@@ -56,6 +58,7 @@ class Diagnosis:
 
     Attributes:
         findings: the first of each trouble that each probe had, and how many there were.
+        watchers: told of each trouble that comes while the machine runs.
     """
 
     def __init__(self, kprobes: Kprobes) -> None:
@@ -63,6 +66,7 @@ class Diagnosis:
         self._kprobes = kprobes
         self._cpu = kprobes.machine.cpu
         self.findings: dict[tuple[Trouble, int], tuple[Finding, int]] = {}
+        self.watchers: list[Callable[[Finding], None]] = []
         self._cpu.exception_observers.append(self._look)
 
     def stop(self) -> None:
@@ -93,8 +97,11 @@ class Diagnosis:
     def _note(self, trouble: Trouble, taken: Taken, probe: Kprobe | None, advice: str) -> None:
         if probe is None:
             return
-        first, times = self.findings.get((trouble, probe.at), (Finding(trouble, probe, taken.cycle, advice), 0))
+        finding = Finding(trouble, probe, taken.cycle, advice)
+        first, times = self.findings.get((trouble, probe.at), (finding, 0))
         self.findings[trouble, probe.at] = first, times + 1
+        for watch in self.watchers:
+            watch(finding)
 
     # --- BRK
 

@@ -64,6 +64,11 @@ class MachineHost:
         return self._cpu.cycles
 
     @property
+    def nesting(self) -> int:
+        """How many exceptions of the kernel are being handled, one within another."""
+        return self._handling
+
+    @property
     def mdscr(self) -> int:
         """MDSCR_EL1."""
         return self._cpu.sysregs["MDSCR_EL1"]
@@ -276,16 +281,16 @@ class StoredFrame:
         host.write(address, _packed(self))
 
 
-def is_page_fault(frame: RegisterFrame) -> bool:
-    """Whether an abort gets to do_page_fault, which asks kprobes.
+def is_page_fault(esr: int, far: int) -> bool:
+    """Whether an abort, by its ESR_EL1 and FAR_EL1, gets to do_page_fault, which asks kprobes.
 
     Translation faults of the upper levels on addresses of the kernel do not (do_translation_fault), nor do alignment
     faults and external aborts.
     """
-    status = frame.esr & 0x3F
+    status = esr & 0x3F
     kind, level = status & ~_LEVELS, status & _LEVELS
     if kind == Fault.TRANSLATION:
-        return level == _LEVELS or not frame.far & _UPPER
+        return level == _LEVELS or not far & _UPPER
     return kind in (Fault.ACCESS_FLAG, Fault.PERMISSION)
 
 
@@ -309,7 +314,7 @@ class KernelHooks:
     def on_page_fault(self, handle: Callable[[Frame], bool]) -> None:
         """Have page faults handled."""
         handler = self._of_kernel(handle)
-        self._add(FaultHook(lambda frame: handler(frame) if is_page_fault(frame) else Answer.NOT_MINE))
+        self._add(FaultHook(lambda frame: handler(frame) if is_page_fault(frame.esr, frame.far) else Answer.NOT_MINE))
 
     def on_synchronous(self, handle: Callable[[Frame], bool]) -> None:
         """Have every synchronous exception that is taken from the kernel handled, those of higher levels included."""

@@ -388,6 +388,7 @@ class _Recorder:
             esr_text="" if regs is None else describe(regs.frame.esr, regs.frame.far),
             slot=slot,
             slot_words=() if slot is None else self._words(slot),
+            monitor=None if self._cpu.exclusive is None else self._cpu.exclusive[0],
             instruction=instruction,
             why=explanation.why,
             source=explanation.source,

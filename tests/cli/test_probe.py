@@ -190,7 +190,7 @@ def test_a_bad_word_is_told_by_its_line(text, shown):
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
-        (["x.s"], "say what to do: -p SPEC, --list, --blacklist or --verdict (a64 probe --help)"),
+        (["x.s"], "say what to do: -p SPEC, --list, --blacklist, --verdict or --audit (a64 probe --help)"),
         (["--verdict"], "give a PROGRAM, or --words FILE (a64 probe --help)"),
         (["--verdict", "x.s", "--words", "-"], "give a PROGRAM, or --words FILE (a64 probe --help)"),
         (["--verdict", "no-such-file"], "no-such-file: cannot be read: No such file or directory"),

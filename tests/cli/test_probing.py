@@ -184,8 +184,8 @@ def test_a_caret_shows_where_a_spec_is_wrong(probe):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "say what to do: -p SPEC, --list, --blacklist or --verdict (a64 probe --help)"),
-        (("--list",), "say what to do: -p SPEC, --list, --blacklist or --verdict (a64 probe --help)"),
+        ((), "say what to do: -p SPEC, --list, --blacklist, --verdict or --audit (a64 probe --help)"),
+        (("--list",), "say what to do: -p SPEC, --list, --blacklist, --verdict or --audit (a64 probe --help)"),
         (("--list", "--blacklist"), "--list and --blacklist are two questions: give one of them (a64 probe --help)"),
         (("--words", "program.s"), "--words is for --verdict (a64 probe --help)"),
         (("--verdict", "-p", "p square"), "--verdict needs no probes: leave out -p (a64 probe --help)"),

@@ -13,6 +13,7 @@ from kprobes.behaviour import Execution
 from kprobes.reports import Moment
 from kprobes.story import Between
 from tests.cli.terminal import at_a_terminal, plain
+from tests.documentation import documented
 
 ROOT = Path(__file__).parents[2]
 A64 = [sys.executable, "-m", "cli"]
@@ -147,7 +148,7 @@ def test_json(xol, tmp_path):
     told = json.loads((tmp_path / "hit.json").read_text())
     assert (0, "", 15) == (status, shown, len(told["moments"]))
     assert {
-        "title": "", "outcome": "", "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
+        "title": "", "outcome": "", "facts": {}, "profile": "v15", "spec": "p:kprobes/q square", "hit": 1,
         "probe": {
             "address": f"{SQUARE:#x}", "symbol": "square+0x0/0x4", "word": "9b007c00", "text": "mul x0, x0, x0",
             "slot": "0x48001000",
@@ -165,7 +166,7 @@ def test_json(xol, tmp_path):
         "moment": "slot_reached", "title": "returned to the slot", "lane": "slot", "cycle": 6, "depth": 0,
         "probe": f"{SQUARE:#x}", "el": 1, "pc": "0x48001000", "pstate": {"d": 0, "i": 1, "ss": 1}, "saved": None,
         "mdscr": {"value": "0xa001", "ss": 1, "kde": 1, "mde": 1}, "elr": None, "spsr": None, "esr": None,
-        "syndrome": "", "slot": "0x48001000", "slot_words": ["9b007c00"],
+        "syndrome": "", "slot": "0x48001000", "slot_words": ["9b007c00"], "monitor": None,
         "instruction": {"address": "0x48001000", "word": "9b007c00", "text": "mul x0, x0, x0"}, "instructions": 0,
         "registers": by_key["slot_reached"]["registers"],
         "why": by_key["slot_reached"]["why"], "source": "Entering the active-not-pending state",
@@ -183,10 +184,18 @@ def test_json_on_stdout_is_instead_of_text(xol):
     assert (0, 6, "") == (status, len(json.loads(shown)["moments"]), errors)
 
 
-def documented(subject):
-    """The fields that the README tells of something."""
-    (row,) = re.findall(rf"^\| {subject} \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    return set(re.findall(r"`([a-z_]+)`", re.sub(r"\(`[^)]*\)", "", row)))
+# --- a picture, a page
+
+
+def test_a_picture_and_a_page(xol, tmp_path):
+    status, shown, errors = xol("p square", UNMASK, "--svg", "-", "--html", "page.html")
+    assert (0, "") == (status, errors)
+    assert shown.startswith("<svg ")
+    assert shown.endswith("</svg>\n")
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith('<!doctype html>\n<html lang="en">')
+    assert page.endswith("</html>\n")
+    assert all(text.count("returned to the slot") for text in (shown, page))
 
 
 def test_the_fields_are_those_documented(a64_command):
@@ -222,6 +231,8 @@ def test_the_moments_are_those_documented():
         (("p square", "1", "--call", "square", UNMASK, "--hit", "2"),
          "there is no hit 2: 1 hit, then the program ended (the function returned)"),
         (("p square", "--json", "program.s"), "program.s: --json would overwrite the program: give another file"),
+        (("p square", "--html", "program.s"), "program.s: --html would overwrite the program: give another file"),
+        (("p square", "--html", "x", "--svg", "x"), "x: --html would overwrite --svg: give another file"),
         ((), "there is no lesson 'program.s': a64 xol --list has them; of a program, give a SPEC, too "),
         (("p square", "--json", "x", "--text", "x"), "x: --json would overwrite --text: give another file"),
         (("p square", "--json", "-", "--text", "-"), "standard output can be written to by one option only "),
@@ -262,7 +273,7 @@ vectors: .space 0x200
 
 def test_ctrl_c_while_progress_is_shown(tmp_path):
     (tmp_path / "program.s").write_text(SOURCE.replace("b.ne", "b   "))
-    command = [*A64, "xol", "program.s", "p square", "--profile", "v7.2", "--hit", "1000000"]
+    command = [*A64, "xol", "program.s", "p square", "--profile", "v7.2", "--hit", "1000000", "--text", "-"]
     status, shown = at_a_terminal(
         command, 100, cwd=tmp_path, environment=ENVIRONMENT, interrupt_after=b" cycles, "
     )  # fmt: skip
@@ -274,7 +285,7 @@ def test_ctrl_c_while_progress_is_shown(tmp_path):
 @pytest.mark.parametrize("columns", [48, 66, 100])
 def test_on_a_terminal_everything_fits(tmp_path, columns):
     (tmp_path / "program.s").write_text(SOURCE)
-    command = [*A64, "xol", "program.s", "p square", UNMASK]
+    command = [*A64, "xol", "program.s", "p square", UNMASK, "--text", "-"]
     status, shown = at_a_terminal(command, columns, cwd=tmp_path, environment=ENVIRONMENT)
     lines = plain(shown).splitlines()
     assert status == 0
@@ -284,7 +295,7 @@ def test_on_a_terminal_everything_fits(tmp_path, columns):
 
 def test_what_has_changed_is_coloured(tmp_path):
     (tmp_path / "program.s").write_text(SOURCE)
-    command = [*A64, "xol", "program.s", "p square", UNMASK]
+    command = [*A64, "xol", "program.s", "p square", UNMASK, "--text", "-"]
     usual = {name: value for name, value in ENVIRONMENT.items() if name != "NO_COLOR"}
     _, shown = at_a_terminal(command, 120, cwd=tmp_path, environment=usual)
     (enabled,) = [line for line in shown.splitlines() if "step enabled" in line]

@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from aarch64.fuzz import laws, oracles
 from aarch64.fuzz.campaign import Budget, Campaign
@@ -15,6 +15,9 @@ from aarch64.isa import table
 from aarch64.isa.table import assemble
 from aarch64.strategies import words
 from tests.fuzz.wrong import WrongDecoder
+
+FEW = 40
+"""Words, of which tests/laws tries many thousands."""
 
 ADD = assemble("add x0, x1, #16")
 B_BACK = assemble("b #-8")
@@ -102,6 +105,7 @@ def test_a_decoder_that_does_not_answer(decoder, message):
 # --- laws
 
 
+@settings(max_examples=FEW)
 @given(words())
 def test_the_laws_hold(word):
     assert Laws().check([word]) == [Agreement.SAME]
@@ -137,15 +141,16 @@ def test_a_law_that_raises_is_a_finding(monkeypatch):
 
 
 def test_what_is_wrong_is_found_and_made_small():
-    report = Campaign(DecodeSetup(decoder=WrongDecoder()), seed=1, budget=Budget(4000)).run()
-    assert [(item.divergence.kind, item.divergence.place, item.lines) for item in report.findings] == [
+    report = Campaign(DecodeSetup(decoder=WrongDecoder()), seed=1, budget=Budget(2000)).run()
+    assert {(item.divergence.kind, item.divergence.place, item.lines) for item in report.findings} == {
         ("text", "MSUB: msub", ("1b018000  msub w0, w0, w1, w0",)),
         ("allocation", "UDF: udf", ("00000000  udf #0",)),
-    ]
-    assert report.findings[0].divergence.theirs == "msub w0, w0, w0, w1"
-    assert report.examples == 4000 > report.not_compared > 0
+    }
+    assert {item.divergence.theirs for item in report.findings} == {"msub w0, w0, w0, w1", "unallocated"}
+    assert report.examples == 2000 > report.not_compared > 0
 
 
+@settings(max_examples=FEW)
 @given(words())
 def test_steps_are_simpler_and_keep_the_definition(word):
     decoded = table.decode(word)
@@ -160,6 +165,7 @@ def test_steps_are_simpler_and_keep_the_definition(word):
         assert all(now <= before for now, before in sizes)
 
 
+@settings(max_examples=FEW)
 @given(words())
 def test_a_word_as_json(word):
     with DecodeSetup().opened() as target:

@@ -4,7 +4,7 @@ import random
 
 import attrs
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from aarch64.fuzz.campaign import Budget, Campaign
 from aarch64.fuzz.emulators.ours import Semantics
@@ -17,6 +17,9 @@ from aarch64.isa.table import assemble
 from aarch64.sampling import state
 from aarch64.strategies import states
 from tests.fuzz.wrong import WrongEmulator
+
+FEW = 20
+"""States, each of which has hundreds of simpler ones."""
 
 
 def check(text, before, make):
@@ -113,11 +116,13 @@ def test_ours_is_like_unicorn(tier):
     assert report.known
 
 
+@settings(max_examples=FEW)
 @given(states())
 def test_states_as_json(before):
     assert state_from_json(state_to_json(before)) == before
 
 
+@settings(max_examples=FEW)
 @given(states())
 def test_simpler_states_hold_less(before):
     for simpler in simpler_states(before, {1, 2}):

@@ -96,10 +96,11 @@ def test_rare_definitions_are_loaded_when_a_word_is_none_of_the_others() -> None
 def test_many_definitions_with_the_same_high_bits_are_told_apart(middles, word) -> None:
     patterns = [f"{'0' * 11} {middle} {number:03b}" for number, middle in enumerate(middles)]
     group = table(*((pattern, pattern, {}) for pattern in patterns))
-    found = Decoder(group).decode(word)
+    decoder = Decoder(group)
+    found = decoder.decode(word)
     assert ([found.definition] if found else []) == [item for item in group if item.pattern.matches(word)]
     for definition in group:
-        assert Decoder(group).decode(definition.pattern.value).definition is definition
+        assert decoder.decode(definition.pattern.value).definition is definition
 
 
 @given(st.sets(st.integers(0, ALL_ONES), min_size=1, max_size=20), st.integers(0, ALL_ONES))

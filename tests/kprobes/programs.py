@@ -192,7 +192,7 @@ def make_loaded(program: Program, image: Image, *, exact: bool) -> Machine:
 _ASIDE = frozenset(
     {"cycles", "unretired", "exclusive", "event_register", "stepped", "tlb", "elr1", "spsr1", "ESR_EL1", COUNTER, SINCE}
 )
-"""As in `tests.kprobes.transparency`, at the end of a program."""
+"""As in `kprobes.audit.bench`, at the end of a program."""
 
 
 def outcome(machine: Machine) -> dict[str, object]:

@@ -12,9 +12,14 @@ from pathlib import Path
 
 import attrs
 
+from kprobes import Profile
+from kprobes.audit.case import Case
+from kprobes.audit.known import FINDINGS
+from kprobes.audit.report import state_text
+from kprobes.audit.search import Audit
 from kprobes.pt_regs import A, D, F, I
+from kprobes.rules import Verdict
 from kprobes.transitions import State, Transition
-from tests.kprobes.findings import FINDINGS
 from tests.kprobes.guest import KERNELS, of
 from tests.kprobes.test_registry import ERRORS, LISTED
 from tests.kprobes.test_strip import ENDED_BY_BRK, ENDED_BY_BRK_WITHIN, STEPPED, STEPPED_WITHIN
@@ -136,6 +141,66 @@ def findings() -> str:
     return _table(("finding", "kernels", "such as", "what is wrong"), rows)
 
 
+# --- what an audit finds, kernel by kernel
+
+
+def _smallest(case: Case) -> str:
+    state = state_text(case)
+    return f"`{case.text}`, {state}" if state else f"`{case.text}`"
+
+
+def _break_rows(audit: Audit) -> Iterator[tuple[str, ...]]:
+    for name in dict.fromkeys(item.name for item in audit.breaks):
+        group = [item for item in audit.breaks if item.name == name]
+        definitions = ", ".join(dict.fromkeys(item.which for item in group))
+        yield name, definitions, _smallest(group[0].case), group[0].what
+
+
+def _engine_rows(audit: Audit) -> Iterator[tuple[str, ...]]:
+    return ((item.effect.label, item.effect.value, _smallest(item.case), item.what) for item in audit.engine)
+
+
+def _needless_rows(audit: Audit) -> Iterator[tuple[str, ...]]:
+    for rule, verdict in dict.fromkeys((item.rule, item.verdict) for item in audit.needless):
+        group = [item for item in audit.needless if (item.rule, item.verdict) == (rule, verdict)]
+        way = "out of line" if verdict is Verdict.SLOT else "simulated"
+        how = way if verdict is Verdict.SLOT or audit.simulates else f"{way}, but this kernel simulates nothing"
+        yield rule.name, rule.source, ", ".join(item.which for item in group), how
+
+
+AUDITS: dict[str, tuple[tuple[str, ...], Callable[[Audit], Iterable[tuple[str, ...]]]]] = {
+    "audit": (("finding", "of", "smallest state, such as", "what goes wrong there"), _break_rows),
+    "audit of engines": (("effect", "what it is", "smallest state", "what goes wrong there"), _engine_rows),
+    "audit of refusals": (("rule", "function", "refuses", "would do the same"), _needless_rows),
+}
+"""The header, and the rows of one kernel, of each table; a column with the kernels comes first."""
+
+
+def audit_of(kernel: Profile) -> Audit:
+    """The directed cases alone: random ones are for what is not known yet."""
+    return Audit(kernel, cases=0).run()
+
+
+def _audit_tables() -> dict[str, str]:
+    audits = {kernel.name: audit_of(kernel) for kernel in KERNELS}
+    tables = {}
+    for name, (header, rows_of) in AUDITS.items():
+        kernels: dict[tuple[str, ...], list[str]] = {}
+        for kernel, audit in audits.items():
+            for row in rows_of(audit):
+                kernels.setdefault(row, []).append(kernel)
+        order = list(dict.fromkeys(row[0] for row in kernels))
+        found = sorted(kernels.items(), key=lambda item, order=order: order.index(item[0][0]))
+        tables[name] = _table(("kernels", *header), [(", ".join(names), *row) for row, names in found])
+    return tables
+
+
+def shown_rows(name: str, kernel: str) -> set[tuple[str, ...]]:
+    """The rows that the page has of a kernel in a table of `AUDITS`."""
+    rows = [tuple(line.strip("| ").split(" | ")) for line in shown()[name].splitlines()[2:]]
+    return {row[1:] for row in rows if kernel in row[0].split(", ")}
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "transitions": transitions,
     "stepped": lambda: _code(STEPPED),
@@ -158,7 +223,8 @@ def shown() -> dict[str, str]:
 
 def record() -> None:
     """Write every table as it is now."""
-    page = _BLOCK.sub(lambda block: f"<!-- {block[1]} -->\n{TABLES[block[1]]()}\n<!-- end -->", PAGE.read_text())
+    tables = {name: table() for name, table in TABLES.items()} | _audit_tables()
+    page = _BLOCK.sub(lambda block: f"<!-- {block[1]} -->\n{tables[block[1]]}\n<!-- end -->", PAGE.read_text())
     PAGE.write_text(page)
 
 

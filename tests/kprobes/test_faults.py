@@ -5,7 +5,6 @@ get that far is a matter of arch/arm64/mm/fault.c: translation faults of the upp
 user space; alignment faults and external aborts never do.
 """
 
-import attrs
 import pytest
 
 from kprobes import PROFILES, GuestFunction, Kprobe
@@ -385,15 +384,9 @@ def test_of_several_probes_the_one_whose_handler_faults_is_asked(name, which):
 # --- which aborts
 
 
-@attrs.frozen
-class Abort:
-    esr: int
-    far: int
-
-
 @pytest.mark.parametrize("far", [USER_PAGE, KERNEL_PAGE], ids=["user", "kernel"])
 @pytest.mark.parametrize("status", [code for code in range(64) if code not in (0x08, 0x0C)], ids=hex)
 def test_which_aborts_get_to_kprobes(status, far):
     """do_page_fault, and not do_translation_fault or do_bad. (No block is of level 0, where there is no FEAT_LPA2.)"""
     expected = status in (0x07, 0x09, 0x0A, 0x0B, 0x0D, 0x0E, 0x0F) or (status in (4, 5, 6) and far == USER_PAGE)
-    assert is_page_fault(Abort(0x25 << 26 | status, far)) == expected
+    assert is_page_fault(0x25 << 26 | status, far) == expected

@@ -18,28 +18,15 @@ from aarch64.isa.table import assemble, decode
 from aarch64.machine import Machine
 from aarch64.sampling import IMPLEMENTED
 from kprobes import STRICT, V4_8, V5_10, V7_2, V15, Kprobe, Kprobes, RegistrationError
-from kprobes.analysis import verdict
-from kprobes.arch.code import A64Instruction
+from kprobes.audit.bench import Bench, is_fault
+from kprobes.audit.case import DATA, EL1H, RAM, RAM_SIZE, UNMAPPED, UPPER, VECTORS, Case
+from kprobes.audit.drawing import SCTLR_EN_KEYS, draw_case
+from kprobes.audit.known import FINDINGS, known
+from kprobes.audit.law import Law
+from kprobes.audit.telling import symptoms_of
 from kprobes.behaviour import Execution
 from kprobes.pt_regs import A, D, F, I
 from kprobes.rules import Verdict
-from tests.kprobes.findings import FINDINGS
-from tests.kprobes.transparency import (
-    DATA,
-    NO_TRAPS,
-    RAM,
-    RAM_SIZE,
-    SCTLR_EN_KEYS,
-    UNMAPPED,
-    UPPER,
-    VECTORS,
-    Bench,
-    Case,
-    differences,
-    draw_case,
-    is_fault,
-    told_by_kernel,
-)
 
 BY_STEP = attrs.evolve(
     STRICT,
@@ -51,21 +38,13 @@ KERNELS = {profile.name: profile for profile in (V15, V4_8, V5_10, V7_2)}
 ENGINES = {
     f"strict, engine of {profile.name}": attrs.evolve(STRICT, engine=profile.engine) for profile in (V15, V5_10, V7_2)
 }
-EL1H = 0x05
 PLAIN = Bench()
-BENCHES = {name: Bench(profile, guards_slots=name == "by BRK") for name, profile in (OURS | KERNELS | ENGINES).items()}
+LAWS = {
+    name: Law(profile, guards_slots=name == "by BRK", plain=PLAIN)
+    for name, profile in (OURS | KERNELS | ENGINES).items()
+}
 """For ours it does not matter whether slots are in guarded pages: one way to execute is tried so, the other not."""
 SAMPLES = 6 if os.environ.get("CI") else 2
-
-
-def judged(bench, word):
-    return verdict(A64Instruction(word), bench.profile.decode).verdict
-
-
-def is_legal(bench, case):
-    """Whether the case can be probed, and the hit be finished."""
-    is_steppable = bench.profile.engine.execution is Execution.BRK or not case.masks_debug
-    return is_steppable and judged(bench, case.word) is not Verdict.REJECT
 
 
 def shown(case, found):
@@ -86,17 +65,16 @@ def cases(definition, count=SAMPLES):
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_probe_changes_nothing(name):
-    bench, checked = BENCHES[name], set()
+    law, checked = LAWS[name], set()
     for definition in IMPLEMENTED:
         for case in cases(definition):
-            if not is_legal(bench, case):
+            if not law.is_legal(case):
                 continue
-            wanted = PLAIN.run(case)
-            found = differences(bench.run(case), wanted)
-            assert not found, shown(case, found)
-            completes = not is_fault(wanted) and wanted["PSTATE.el"] == 1
-            assert "pre" in bench.hits
-            assert ("post" in bench.hits) == completes, case
+            outcome = law.check(case)
+            assert not outcome.differences, shown(case, outcome.differences)
+            completes = not is_fault(outcome.whole.wanted) and outcome.whole.wanted["PSTATE.el"] == 1
+            assert "pre" in law.bench.hits
+            assert ("post" in law.bench.hits) == completes, case
             checked.add((definition.title, completes))
     for outcome, least in ((True, 150), (False, 40)):
         assert len([title for title, completes in checked if completes is outcome]) > least, "hardly anything was tried"
@@ -104,9 +82,9 @@ def test_a_probe_changes_nothing(name):
 
 @given(st.sampled_from(IMPLEMENTED), st.randoms(use_true_random=False), st.sampled_from(sorted(OURS)))
 def test_a_probe_changes_nothing_in_any_state(definition, rng, name):
-    bench, case = BENCHES[name], draw_case(rng, definition)
-    if is_legal(bench, case):
-        found = differences(bench.run(case), PLAIN.run(case))
+    law, case = LAWS[name], draw_case(rng, definition)
+    if law.is_legal(case):
+        found = law.check(case).differences
         assert not found, shown(case, found)
 
 
@@ -115,16 +93,15 @@ def test_a_probe_changes_nothing_in_any_state(definition, rng, name):
 
 @pytest.mark.parametrize("name", [*KERNELS, *ENGINES])
 def test_the_kernels_obey_but_for_what_is_listed(name):
-    """Whatever is not a finding ends as without a probe, or as `told_by_kernel` says of a fault in the slot."""
-    bench, checked = BENCHES[name], 0
+    """Whatever is not a finding ends as without a probe, or as `told_by_kernel` says of an exception in the slot."""
+    law, checked = LAWS[name], 0
     for definition in IMPLEMENTED:
         listed = [item for item in FINDINGS if name in item.kernels and definition.title in item.titles]
-        for drawn in cases(definition, SAMPLES // 2 + 1):
-            case = attrs.evolve(drawn, hcr=NO_TRAPS)
-            if not is_legal(bench, case) or any(item.when(case) for item in listed):
+        for case in cases(definition, SAMPLES // 2 + 1):
+            if not law.is_legal(case) or any(item.when(case) for item in listed):
                 continue
             checked += 1
-            found = differences(bench.run(case), told_by_kernel(bench, PLAIN, case))
+            found = law.check(case).unexplained
             assert not found, shown(case, found)
     assert checked > 250 * (SAMPLES // 2 + 1)
 
@@ -136,21 +113,23 @@ def test_the_kernels_obey_but_for_what_is_listed(name):
 )
 def test_a_finding_is_one(name, item):
     """A finding that does not differ any more, or differs otherwise, is to be mended here."""
-    bench, case = BENCHES[name], item.case
+    law, case = LAWS[name], item.case
     definition = decode(case.word).definition
     assert definition.title in item.titles
     assert item.when(case)
-    assert judged(bench, case.word) is not Verdict.REJECT
-    assert set(differences(bench.run(case), PLAIN.run(case))) == item.differs, item.why
+    assert law.judge(case.word).verdict is not Verdict.REJECT
+    outcome = law.check(case)
+    assert set(outcome.differences) == item.differs, item.why
+    assert known(name, case, symptoms_of(outcome.rest)[0]) is item
 
 
 @pytest.mark.parametrize("item", FINDINGS, ids=lambda item: item.name)
 def test_a_finding_of_the_kernels_is_none_of_ours(item):
     """It is rejected, or obeys."""
     for name in OURS:
-        bench = BENCHES[name]
-        if is_legal(bench, item.case):
-            assert not differences(bench.run(item.case), PLAIN.run(item.case))
+        law = LAWS[name]
+        if law.is_legal(item.case):
+            assert not law.check(item.case).differences
 
 
 # --- the kernels' engines: what they do about exceptions in the slot
@@ -187,25 +166,26 @@ def loading(address):
     ],
 )  # fmt: skip
 def test_an_exception_in_the_slot(name, case, differs, why):
-    bench = BENCHES[name]
-    assert set(differences(bench.run(case), PLAIN.run(case))) == differs, why
-    assert not differences(bench.run(case), told_by_kernel(bench, PLAIN, case))
+    outcome = LAWS[name].check(case)
+    assert set(outcome.differences) == differs, why
+    assert not outcome.unexplained
 
 
 @pytest.mark.parametrize("name", ["v15", "v4.8", "by step"])
 def test_a_step_with_debug_exceptions_masked_runs_off_the_slot(name):
     """The step is never taken: so who steps cannot be transparent where PSTATE.D is set, whatever the instruction."""
     case = Case(assemble("add x0, x0, #1"), pstate=EL1H | D)
-    seen = BENCHES[name].run(case)
-    assert BENCHES[name].hits == ["pre"]
+    bench = LAWS[name].bench
+    seen = bench.run(case)
+    assert bench.hits == ["pre"]
     assert seen["pc"] >> 12 == (RAM + RAM_SIZE) >> 12 or seen["pc"] >> 12 == VECTORS >> 12
 
 
 @pytest.mark.parametrize("name", ["by BRK", "v5.10", "v7.2"])
 def test_a_breakpoint_ends_the_slot_whatever_is_masked(name):
     case = Case(assemble("add x0, x0, #1"), pstate=EL1H | D)
-    assert not differences(BENCHES[name].run(case), PLAIN.run(case))
-    assert BENCHES[name].hits == ["pre", "post"]
+    assert not LAWS[name].check(case).differences
+    assert LAWS[name].bench.hits == ["pre", "post"]
 
 
 # --- exclusive sequences: the return from a hit clears the monitor, so the store fails, and its loop never ends

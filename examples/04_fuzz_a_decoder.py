@@ -1,7 +1,7 @@
 """Somebody's decoder, fuzzed: a program that reads words and writes text, and has four bugs.
 
-python examples/03_fuzz_a_decoder.py            find them
-python examples/03_fuzz_a_decoder.py --decode   be that decoder, as a64 fuzz decode --oracle-cmd runs it
+python examples/04_fuzz_a_decoder.py            find them
+python examples/04_fuzz_a_decoder.py --decode   be that decoder, as a64 fuzz decode --oracle-cmd runs it
 """
 
 import shlex
@@ -26,8 +26,8 @@ def swaps_registers(word: int, text: str) -> str:
     return f"{name} {rd}, {rn}, {ra}, {rm}"
 
 
-def takes_always_for_a_condition(word: int, text: str) -> str:
-    """CSINC, CSINV and CSNEG of one register are CINC, CINV and CNEG, unless the condition is AL or NV: it forgets AL."""
+def forgets_always(_word: int, text: str) -> str:
+    """CSINC, CSINV and CSNEG of one register are CINC, CINV and CNEG, but not with AL."""
     name, *operands = text.replace(",", "").split()
     if name not in ("csinc", "csinv", "csneg") or operands[3] != "al" or operands[1] != operands[2]:
         return text
@@ -48,7 +48,7 @@ def forgets_the_sign(word: int, text: str) -> str:
     return text.replace(f"#{offset - 512}", f"#{offset}") if text.startswith("ldur ") else text
 
 
-BUGS = (swaps_registers, takes_always_for_a_condition, forgets_the_limit, forgets_the_sign)
+BUGS = (swaps_registers, forgets_always, forgets_the_limit, forgets_the_sign)
 
 
 def answer(word: int) -> str:
