@@ -37,10 +37,10 @@ def _parse_region(text: str) -> tuple[int, int]:
 @click.command(
     short_help="All 2^32 words: what each is, and what another decoder says.",
     epilog=console.examples(
-        "a64 fuzz sweep                                          our decoder, held to its table",
+        "a64 fuzz sweep                                our decoder, held to its table",
         "a64 fuzz sweep --oracle capstone --words 2^28 --workers 2",
         "a64 fuzz sweep --oracle llvm --brute --region d5000000-d5ffffff",
-        "a64 fuzz sweep --oracle capstone --brute --dask         on a cluster of this machine",
+        "a64 fuzz sweep --oracle llvm --brute --dask   on a cluster of this machine",
         "a64 fuzz sweep --oracle llvm --brute --dask tcp://10.0.0.1:8786",
     ),
 )

@@ -26,12 +26,13 @@ UNALLOCATED = -1
 
 _LEAST = 4
 """So many words of a cube are asked about whatever the budget: the first, the last, and two between."""
-_BLOCK_BITS = 8
-_ASKED_BITS = 17
-"""A shard has so many words to look at, about."""
+_RUN_BITS = 8
 _BRUTE_BITS = 16
+"""A shard of which every word is looked at has 2^16, half a second's work; of others"""
 _LEAST_SPAN_BITS = 21
 _MOST_SPAN_BITS = 27
+_ASKED_BITS = 17
+"""it is as large as makes 2^17 to look at, between these bounds."""
 _ALIKE = 0b00010 << 16 | 0b00010 << 10 | 0b00010 << 5 | 0b00010
 """Where registers are named, all the same one: what other decoders refuse sometimes."""
 _GOLDEN = 0.6180339887498949
@@ -75,7 +76,7 @@ class Plan:
         return self.setup.command or self.setup.oracle
 
     def spans(self) -> Iterator[Span]:
-        """The shards: so large that an oracle that is a process is worth starting, and done in seconds."""
+        """The shards: large enough for an oracle that is a process to be worth its start, and done in seconds."""
         return spans(self.region.first, self.region.last, self._span_bits)
 
     @property
@@ -137,7 +138,7 @@ def chosen(cube: Cube, most: int | None, seed: int) -> list[int]:
     """At most so many words of a cube (at least 4): all, or runs of them, evenly spread over it."""
     if most is None or cube.size <= most:
         return cube.words()
-    run = 1 << min(_BLOCK_BITS, max(0, (most // 16).bit_length() - 1))
+    run = 1 << min(_RUN_BITS, max(0, (most // 16).bit_length() - 1))
     runs, wanted = cube.size // run, -(-most // run)
     start = random.Random(f"{seed} {cube.value}").randrange(runs)  # noqa: S311  (reproducible is what it has to be)
     step = int(runs * _GOLDEN) | 1  # odd: it comes to each of the runs, which are a power of two
