@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -40,10 +41,11 @@ class Journal:
     """What it had when it was opened."""
 
     def add(self, result: SpanResult) -> None:
-        """Write a result. It is the host's when this returns: the end of the process does not harm it."""
+        """Write a result. It is on the disk when this returns: the end of the process, or of the host, does no harm."""
         with _told(self.path):
             self.file.write(_line(result.to_json()))
             self.file.flush()
+            os.fsync(self.file.fileno())
 
 
 def _line(data: Json) -> bytes:

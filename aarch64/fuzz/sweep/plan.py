@@ -90,7 +90,7 @@ class Plan:
         """What there is in the region, found without asking anybody: a second for everything."""
         digest = hashlib.sha256()
         sizes: Counter[int] = Counter()
-        for span in self.spans():
+        for span in spans(self.region.first, self.region.last, max(self._span_bits, _LEAST_SPAN_BITS)):
             for cube in cubes(span):
                 sizes[cube.size] += 1
                 title = cube.definition and (cube.definition.title, bool(cube.definition.unsupported))
