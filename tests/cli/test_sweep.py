@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from cli.fuzz.sweeping import _duration
+from aarch64.fuzz.sweep.results import Tally
+from aarch64.fuzz.sweep.sweeping import Standing
+from cli.fuzz.sweeping import _duration, _Progress
 
 
 @pytest.fixture
@@ -78,6 +80,14 @@ def test_json(sweep):
     assert sum(definitions.values()) + groups["Unallocated"] == 1 << 21
     assert definitions["UDIV"] == groups["Divide"] // 2 == 1 << 15
     assert report["findings"] == []
+
+
+def test_progress_tells_what_is_left(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    progress = _Progress()
+    for seconds in (1.9, 3.0):
+        progress.progress(Standing(Tally(), 3, 8, asked_before=600, asked=900, all_asked=1500, seconds=seconds))
+    assert capsys.readouterr().err == "\r\x1b[K3 of 8 shards, 100 words a second, 6 s left, 0 findings"
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ _BRUTE_BITS = 16
 """A shard of which every word is looked at has 2^16, half a second's work; of others"""
 _LEAST_SPAN_BITS = 21
 _MOST_SPAN_BITS = 27
-_ASKED_BITS = 17
-"""it is as large as makes 2^17 to look at, between these bounds."""
+_ASKED_BITS = 15
+"""it is as large as makes about 2^15 to look at, between these bounds."""
 _ALIKE = 0b00010 << 16 | 0b00010 << 10 | 0b00010 << 5 | 0b00010
 """Where registers are named, all the same one: what other decoders refuse sometimes."""
 _GOLDEN = 0.6180339887498949
