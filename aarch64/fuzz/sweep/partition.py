@@ -78,7 +78,7 @@ def _high(free: int) -> int:
     return free
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _deposits(free: int) -> tuple[int, ...]:
     """Every value of the lowest free bits, in ascending order."""
     found, bits = [0], free & ~_high(free)
