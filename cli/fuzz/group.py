@@ -11,6 +11,7 @@ COMMANDS = {
     "decode": "cli.fuzz.decode:decode",
     "execute": "cli.fuzz.execute:execute",
     "probe": "cli.fuzz.probe:probe",
+    "sweep": "cli.fuzz.sweep:sweep",
     "replay": "cli.fuzz.replay:replay",
 }
 """Where each command is, in the order of the help."""
@@ -26,6 +27,7 @@ COMMANDS = {
         "a64 fuzz decode --oracle-cmd ./my-decoder     your decoder beside ours",
         "a64 fuzz execute --workers 2                  our semantics beside Unicorn",
         "a64 fuzz probe --profile v7.2                 a kernel's kprobes beside no kprobes",
+        "a64 fuzz sweep --oracle llvm                  every word there is",
         "a64 fuzz replay fuzz-findings/*.json          does it still differ?",
     ),
 )

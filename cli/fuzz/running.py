@@ -33,7 +33,7 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
             setup, _seed(options), budget, options.workers, progress, options.shows_known, options.ends_early
         ).run()
     finally:
-        progress.clear()
+        progress.status.clear()
     files = _saved(report, options.save)
     if options.is_json:
         console.write_json(_as_json(report, files))

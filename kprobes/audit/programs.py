@@ -50,6 +50,8 @@ _LABEL = "probed."
 _RAM = 1 << 20
 _SLOWER = 60
 """How many times as many cycles a program with probes may take."""
+_LONGEST = 100_000
+"""So many cycles a program may take that is read from a file."""
 _MOST_PROBES = 4
 _SHOWN = 4
 
@@ -224,10 +226,12 @@ class ProgramTarget:
         return {"program": case.text, "budget": case.budget}
 
     def from_json(self, data: Mapping[str, Any]) -> Probed:
-        """The case that `to_json` wrote."""
+        """The case that `to_json` wrote; KeyError, TypeError or ValueError if it is none."""
         text, budget = data["program"], data["budget"]
         if not isinstance(text, str) or not isinstance(budget, int):
             raise TypeError("a program is a text, its budget a number")
+        if not 0 <= budget <= _LONGEST:
+            raise ValueError(f"a program has up to {_LONGEST} cycles, not {budget}")
         return Probed(text, budget)
 
 

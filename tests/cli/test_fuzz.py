@@ -217,6 +217,9 @@ def test_setups_of_findings_are_checked(fuzz, decoder, tmp_path):
         ({"target": "probe", "setup": {"profile": "v15"}, "case": {}}, "a case needs the word"),
         ({"target": "probe-programs", "setup": {"profile": "v15"}, "case": {}}, "is no finding: KeyError('program')"),
         ({"setup": {"oracle": "self", "text": "loose"}}, "is no finding: ValueError"),
+        ({"setup": []}, "is no finding: TypeError"),
+        ({"target": []}, "is no finding: TypeError"),
+        ({"target": "execute", "setup": {"oracle": "unicorn", "tier": "exact"}}, "is no finding: KeyError('state')"),
     ):
         path.write_text(json.dumps(finding | change))
         status, _, errors = fuzz("replay", "--oracle-cmd", "cat", path)

@@ -145,7 +145,9 @@ def test_steps_are_simpler_and_keep_what_is_probed():
     assert all(probed <= set(step.lines) for step in steps if len(step.marked) == 2)
 
 
-@pytest.mark.parametrize("data", [{}, {"program": 1, "budget": 1}, {"program": "nop", "budget": "1"}])
+@pytest.mark.parametrize(
+    "data", [{}, {"program": 1, "budget": 1}, {"program": "nop", "budget": "1"}, {"program": "nop", "budget": 1 << 40}]
+)
 def test_what_is_no_program(data):
-    with ProgramSetup().opened() as target, pytest.raises((KeyError, TypeError)):
+    with ProgramSetup().opened() as target, pytest.raises((KeyError, TypeError, ValueError)):
         target.from_json(data)
