@@ -50,7 +50,6 @@ def check(case, profile=STRICT):
     ("case", "verdict"),
     [
         (program("adds", 0, 1), Agreement.SAME),
-        (program("adds", 0, 0), Agreement.SAME),
         (program("calls", 0, 2, 3), Agreement.SAME),
         (program("loops", 2), Agreement.SAME),
         (program("locks", 0), Agreement.SAME),
@@ -60,7 +59,7 @@ def check(case, profile=STRICT):
         (program("is none", 0), Agreement.NOT_COMPARED),
         (Probed(f"_start:\n nop{MARK}\n", 10), Agreement.NOT_COMPARED),
     ],
-    ids=["two probes", "two at a place", "a call", "a loop", "before a lock", "refused", "no end", "no probe",
+    ids=["two probes", "a call", "a loop", "before a lock", "refused", "no end", "no probe",
          "no program", "nowhere to end"],
 )  # fmt: skip
 def test_what_is_said_of_a_program(case, verdict):
