@@ -55,6 +55,7 @@ def change(patch: Patch, definition: Definition, **facts: Any) -> None:
     """Change facts of a definition; what is derived from them is derived again, until that is undone."""
     for name in DERIVED:
         getattr(definition, name)
+    for name in DERIVED:
         patch.delitem(definition.__dict__, name)
     for name, value in facts.items():
         patch.setitem(definition.__dict__, name, value)
