@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from aarch64.machine import Machine
-from cli import bench, bench_results, console
+from cli import bench_results, console
 from cli.bench_tables import number
 from cli.engines import ENGINES, UnavailableError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, twins
