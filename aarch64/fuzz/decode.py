@@ -11,12 +11,13 @@ import attrs
 
 from aarch64.errors import AssemblyError
 from aarch64.fuzz import laws
+from aarch64.fuzz.asking import ask
 from aarch64.fuzz.decoders.capstone_ import Capstone
-from aarch64.fuzz.decoders.command import Command
+from aarch64.fuzz.decoders.command import BATCH, Command
 from aarch64.fuzz.decoders.differences import Difference, read_differences
 from aarch64.fuzz.decoders.llvm import Llvm
-from aarch64.fuzz.oracles import DECODERS, DecodeOracle, OracleError, plugged_in
-from aarch64.fuzz.target import Agreement, Divergence
+from aarch64.fuzz.oracles import DECODERS, DecodeOracle, Failure, plugged_in
+from aarch64.fuzz.target import Agreement, Divergence, UnfinishedError
 from aarch64.fuzz.words import simpler_words
 from aarch64.isa import table
 from aarch64.sampling import WordKind, draw_word
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from aarch64.fuzz.asking import Reply
     from aarch64.fuzz.oracles import Answer
     from aarch64.fuzz.target import Json, Verdict
     from aarch64.isa.decoder import Decoded
@@ -49,6 +51,7 @@ _NEAR_ALIAS = 0.2
 """So much more often than by default: what a condition forgets is one word in many."""
 
 COMMAND_RULE = TextRule.MEANING
+TIMEOUT = 60.0
 
 
 @attrs.frozen
@@ -75,7 +78,7 @@ class DecodeSetup:
 
     oracle: str = SELF
     command: str = ""
-    timeout: float = 60.0
+    timeout: float = TIMEOUT
     rule: TextRule | None = None
     decoder: DecodeOracle | None = None
     target: str = attrs.field(default="decode", init=False)
@@ -83,7 +86,7 @@ class DecodeSetup:
     @property
     def share(self) -> int:
         """How many words are worth checking together: a command is started for each share."""
-        return 5000 if self.command else 2000
+        return BATCH if self.command else 2000
 
     @contextmanager
     def opened(self) -> Iterator[DecodeTarget]:
@@ -103,15 +106,17 @@ class DecodeSetup:
 
     def to_json(self) -> Json:
         """The decoder as JSON."""
-        named = {"command": self.command} if self.command else {"oracle": self.oracle}
-        return named | {"text": self.rule.value if self.rule else None}
+        text = {"text": self.rule.value if self.rule else None}
+        if not self.command:
+            return {"oracle": self.oracle} | text
+        return {"command": self.command} | text | ({"timeout": self.timeout} if self.timeout != TIMEOUT else {})
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DecodeSetup:
         """The setup that `to_json` wrote; KeyError or ValueError if it is none."""
         rule = TextRule(data["text"]) if data["text"] is not None else None
         if "command" in data:
-            return cls(command=str(data["command"]), rule=rule)
+            return cls(command=str(data["command"]), timeout=float(data.get("timeout", TIMEOUT)), rule=rule)
         return cls(str(data["oracle"]), rule=rule)
 
 
@@ -220,25 +225,21 @@ class Comparison:
         """The verdict on each word; what we do not implement is not asked for."""
         decoded = [table.decode(word) for word in words]
         compared = [word for word, item in zip(words, decoded, strict=True) if not _is_unsupported(item)]
-        answers = iter(self._answers(compared))
-        return [
-            Agreement.NOT_COMPARED if _is_unsupported(item) else self._verdict(word, item, next(answers))
+        asked = ask(self.oracle, compared, _title)
+        if asked.error and not asked.replies:
+            raise asked.error
+        verdicts = [
+            self._verdict(word, item, asked.replies[word]) if word in asked.replies else Agreement.NOT_COMPARED
             for word, item in zip(words, decoded, strict=True)
         ]
+        if asked.error:
+            raise UnfinishedError(str(asked.error), verdicts) from asked.error
+        return verdicts
 
-    def _answers(self, words: Sequence[int]) -> Sequence[Answer]:
-        try:
-            answers = self.oracle.decode(words)
-        except OracleError:
-            raise
-        except Exception as error:
-            raise OracleError(f"{type(self.oracle).__name__}: {error!r}") from error
-        if len(answers) != len(words):
-            raise OracleError(f"{type(self.oracle).__name__}: {len(answers)} answers for {len(words)} words")
-        return answers
-
-    def _verdict(self, word: int, decoded: Decoded | None, theirs: Answer) -> Verdict:
+    def _verdict(self, word: int, decoded: Decoded | None, theirs: Reply) -> Verdict:
         ours = None if decoded is None else table.disassemble(word)
+        if isinstance(theirs, Failure):
+            return Divergence(theirs.kind.value, _bare_place(word), _shown(ours), theirs.what)
         kind = self._difference(decoded, ours, theirs)
         if kind is None:
             return Agreement.SAME
@@ -258,6 +259,11 @@ class Comparison:
 
 def _is_unsupported(decoded: Decoded | None) -> bool:
     return decoded is not None and decoded.definition.unsupported is not None
+
+
+def _title(word: int) -> str | None:
+    decoded = table.decode(word)
+    return decoded.definition.title if decoded else None
 
 
 def _shown(answer: Answer) -> str:
