@@ -92,14 +92,10 @@ def test_a_finding_from_the_campaign_to_the_replay(fuzz, decoder, tmp_path):
 
 CRASHING = """
 import os, sys
-sys.path.insert(0, {root!r})
-from aarch64.isa.table import decode, disassemble
 for line in sys.stdin:
-    word = int(line, 16)
-    if word & 0xffe00000 == 0x93c00000:
+    if int(line, 16) & 0xffe00000 == 0x93c00000:
         {what}
-    decoded = decode(word)
-    print(disassemble(word) if decoded and decoded.definition.asm else "undefined", flush=True)
+    print("allocated", flush=True)
 """
 
 
@@ -109,8 +105,8 @@ def crashing(tmp_path):
 
     def write(what):
         path = tmp_path / "decoder.py"
-        path.write_text(CRASHING.format(root=str(ROOT), what=what))
-        return f"{sys.executable} {path}"
+        path.write_text(CRASHING.format(what=what))
+        return f"{sys.executable} -S -E {path}"
 
     return write
 
@@ -125,7 +121,7 @@ def test_a_crash_from_the_campaign_to_the_replay(fuzz, crashing):
    ours:   ror x0, x0, #0
    theirs: ended with status 1: what is that?
 """
-    assert shown.endswith(f"\n1. crash  EXTR  (1 example){finding}   saved: {file}\n")
+    assert f". crash  EXTR  (1 example){finding}   saved: {file}\n" in shown
     replay = "replay", "--oracle-cmd", command, file
     assert fuzz(*replay) == (1, f"{file}: differs: crash  EXTR{finding}", "")
     crashing("os._exit(0)")
