@@ -112,13 +112,16 @@ class _Inquiry:
         raise OracleError(f"{error} (nor does it answer {nop:08x} and {add:08x})") from error
 
     def _ask_part(self, words: Sequence[int]) -> None:
-        words = [word for word in words if self.title_of(word) not in self._titles]
+        words = [word for word in dict.fromkeys(words) if word not in self.replies and not self._is_left_out(word)]
         if not words:
             return
         try:
             self._take(words, answers_of(self.oracle, words))
         except FailureError as error:
             self._follow_up(words, error)
+
+    def _is_left_out(self, word: int) -> bool:
+        return self.title_of(word) in self._titles
 
     def _follow_up(self, words: Sequence[int], error: FailureError) -> None:
         """Find what makes these words fail."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from contextlib import contextmanager
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any, Protocol
@@ -51,6 +53,7 @@ _NEAR_ALIAS = 0.2
 """So much more often than by default: what a condition forgets is one word in many."""
 
 COMMAND_RULE = TextRule.MEANING
+_SERVED = "aarch64.fuzz.decoders.served"
 TIMEOUT = 60.0
 
 
@@ -73,7 +76,8 @@ BUILT_IN: Mapping[str, BuiltIn] = {
 class DecodeSetup:
     """The decoder to compare with: by name, as a command, or (from Python) the object itself.
 
-    `rule` is by default the decoder's own; `timeout` is what a command has for a batch, in seconds.
+    `rule` is by default the decoder's own; `timeout` is what a program has for a batch, in seconds. A decoder that is
+    known by name may be `isolated` in such a program: then it is a finding when it ends its process, or does not end.
     """
 
     oracle: str = SELF
@@ -81,12 +85,13 @@ class DecodeSetup:
     timeout: float = TIMEOUT
     rule: TextRule | None = None
     decoder: DecodeOracle | None = None
+    isolated: bool = False
     target: str = attrs.field(default="decode", init=False)
 
     @property
     def share(self) -> int:
         """How many words are worth checking together: a command is started for each share."""
-        return BATCH if self.command else 2000
+        return BATCH if self.command or self.isolated else 2000
 
     @contextmanager
     def opened(self) -> Iterator[DecodeTarget]:
@@ -100,24 +105,38 @@ class DecodeSetup:
             return Comparison(Command(self.command, self.timeout), self.rule or COMMAND_RULE, ())
         if self.oracle == SELF:
             return Laws()
+        decoder = self._isolated() if self.isolated else decoder_named(self.oracle)
         if built_in := BUILT_IN.get(self.oracle):
-            return Comparison(built_in.make(), self.rule or built_in.rule, read_differences(built_in.differences))
-        return Comparison(plugged_in(DECODERS, self.oracle), self.rule or COMMAND_RULE, ())
+            return Comparison(decoder, self.rule or built_in.rule, read_differences(built_in.differences))
+        return Comparison(decoder, self.rule or COMMAND_RULE, ())
+
+    def _isolated(self) -> Command:
+        return Command(shlex.join([sys.executable, "-m", _SERVED, self.oracle]), self.timeout)
 
     def to_json(self) -> Json:
         """The decoder as JSON."""
-        text = {"text": self.rule.value if self.rule else None}
-        if not self.command:
-            return {"oracle": self.oracle} | text
-        return {"command": self.command} | text | ({"timeout": self.timeout} if self.timeout != TIMEOUT else {})
+        named: Json = {"command": self.command} if self.command else {"oracle": self.oracle}
+        rare: Json = {"timeout": self.timeout} if self.timeout != TIMEOUT else {}
+        if self.isolated:
+            rare["isolated"] = True
+        return named | {"text": self.rule.value if self.rule else None} | rare
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DecodeSetup:
         """The setup that `to_json` wrote; KeyError or ValueError if it is none."""
         rule = TextRule(data["text"]) if data["text"] is not None else None
+        timeout = float(data.get("timeout", TIMEOUT))
         if "command" in data:
-            return cls(command=str(data["command"]), timeout=float(data.get("timeout", TIMEOUT)), rule=rule)
-        return cls(str(data["oracle"]), rule=rule)
+            return cls(command=str(data["command"]), timeout=timeout, rule=rule)
+        return cls(str(data["oracle"]), timeout=timeout, rule=rule, isolated=bool(data.get("isolated")))
+
+
+def decoder_named(name: str) -> DecodeOracle:
+    """A decoder that is built in, or an entry point; OracleError if it is not there."""
+    if built_in := BUILT_IN.get(name):
+        return built_in.make()
+    decoder: DecodeOracle = plugged_in(DECODERS, name)
+    return decoder
 
 
 class Judge(Protocol):

@@ -8,7 +8,8 @@ A decoder of your own takes part in three ways:
 - as a program, in whatever language, that `a64 fuzz decode --oracle-cmd` runs: see `command`.
 
 A case for which it raises, ends, hangs or answers nonsense is a finding (`FailureKind`). An OracleError that it raises
-itself says that it cannot answer at all, and ends the campaign.
+itself says that it cannot answer at all, and ends the campaign. An object that ends its process (a library in C) or
+hangs takes the campaign with it, unless it is a decoder that is known by name and `isolated`.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self (laws alone), or an entry point.",
 )
+@click.option("--isolated", is_flag=True, help="Ask NAME in a process of its own, which it may kill.")
 @click.option("--oracle-cmd", metavar="COMMAND", help="A program to compare with.")
 @click.option(
     "--timeout",
@@ -49,6 +50,7 @@ def decode(
     /,
     campaign_options: CampaignOptions,
     oracle: str,
+    isolated: bool,
     oracle_cmd: str | None,
     timeout: float,
     text: str | None,
@@ -62,6 +64,7 @@ def decode(
     to laws: what decodes encodes back, and each way to write an instruction assembles to it.
 
     A word for which the other decoder crashes, hangs or gives no answer is a finding; the campaign goes on without it.
+    Only an oracle by NAME that kills the process it is in, or hangs, ends all, unless it is --isolated.
 
     Of llvm and capstone it is known where they are wrong by the architecture's pseudocode, or older than it; such
     differences are counted, and not shown.
@@ -85,5 +88,7 @@ def decode(
 
     if oracle_cmd is not None and oracle != SELF:
         raise click.UsageError("--oracle and --oracle-cmd exclude one another", ctx)
-    setup = DecodeSetup(oracle, oracle_cmd or "", timeout, TextRule(text) if text else None)
+    if isolated and oracle == SELF:
+        raise click.UsageError("--isolated is for a decoder by its name: --oracle NAME", ctx)
+    setup = DecodeSetup(oracle, oracle_cmd or "", timeout, TextRule(text) if text else None, isolated=isolated)
     ctx.exit(run_campaign(setup, campaign_options))

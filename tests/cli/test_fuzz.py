@@ -197,6 +197,7 @@ def test_what_differs_for_a_known_reason_differs_in_a_replay_if_asked_for(fuzz, 
     ("arguments", "message"),
     [
         (["decode", "--oracle", "llvm", "--oracle-cmd", "cat"], "--oracle and --oracle-cmd exclude one another"),
+        (["decode", "--isolated"], "--isolated is for a decoder by its name"),
         (["decode", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.decoders are"),
         (["execute", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.emulators"),
         (["decode", "--oracle-cmd", "false"], "false: ended with status 1"),

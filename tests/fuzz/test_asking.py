@@ -1,6 +1,7 @@
 """Asking decoders that fail over some words: which they are, and what the others get for an answer."""
 
 import sys
+from pathlib import Path
 
 import attrs
 import pytest
@@ -14,6 +15,8 @@ from aarch64.fuzz.target import Agreement, UnfinishedError
 from aarch64.isa import table
 from aarch64.isa.table import assemble
 from tests.fuzz.wrong import WrongDecoder
+
+ROOT = Path(__file__).parents[2]
 
 ADD, SUB, AND = (assemble(f"{name} x0, x1, x2") for name in ("add", "sub", "and"))
 HANG = Failure(FailureKind.HANG, "no answer in 5 seconds")
@@ -178,3 +181,26 @@ def test_a_program_that_fails_over_a_word(tmp_path, what, kind, theirs):
         assert [*before, last] == [Agreement.SAME] * 3
         assert (failed.kind, failed.place, failed.ours) == (kind, "EXTR", "extr x0, x1, x2, #3")
         assert failed.theirs.startswith(theirs)
+
+
+MINE = """
+import os
+
+class Decoder:
+    def decode(self, words):
+        print("what I print is no answer")
+        return [self.answer(word) for word in words]
+
+    def answer(self, word):
+        return os.abort() if word == {extr} else ""
+"""
+
+
+def test_a_decoder_by_its_name_may_kill_a_process_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "mine.py").write_text(MINE.format(extr=EXTR))
+    (tmp_path / "mine-1.dist-info").mkdir()
+    (tmp_path / "mine-1.dist-info" / "entry_points.txt").write_text("[aarch64_kprobes.decoders]\nmine=mine:Decoder\n")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT}")
+    with DecodeSetup("mine", isolated=True).opened() as target:
+        (failed,) = target.check([EXTR])
+    assert (failed.kind, failed.theirs) == ("crash", "killed by signal 6: what I print is no answer")
