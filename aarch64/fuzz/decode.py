@@ -13,7 +13,7 @@ import attrs
 
 from aarch64.errors import AssemblyError
 from aarch64.fuzz import laws
-from aarch64.fuzz.asking import ask
+from aarch64.fuzz.asking import answers_of, ask
 from aarch64.fuzz.decoders.capstone_ import Capstone
 from aarch64.fuzz.decoders.command import BATCH, Command
 from aarch64.fuzz.decoders.differences import Difference, read_differences
@@ -254,6 +254,10 @@ class Comparison:
         if asked.error:
             raise UnfinishedError(str(asked.error), verdicts) from asked.error
         return verdicts
+
+    def answers(self, words: Sequence[int]) -> Sequence[Answer]:
+        """The other decoder's answers; OracleError if they are not as many as the words, or there are none."""
+        return answers_of(self.oracle, words)
 
     def _verdict(self, word: int, decoded: Decoded | None, theirs: Reply) -> Verdict:
         ours = None if decoded is None else table.disassemble(word)
