@@ -1,6 +1,8 @@
 """Decoders that are programs: the protocol, and what is said of those that do not keep to it."""
 
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -76,6 +78,23 @@ def test_programs_that_do_not_answer(tmp_path, source, kind, message, answered):
     assert raised.value.failure.kind is kind
     assert raised.value.failure.what.startswith(message)
     assert raised.value.answered == answered
+
+
+def is_running(pid):
+    try:
+        return "State:\tZ" not in Path("/proc", pid, "status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path):
+    pid = tmp_path / "pid"
+    with pytest.raises(FailureError, match="no answer to 1 words in 1 seconds"):
+        Command(f"sh -c 'sleep 60 & echo $! > {pid}; wait'", timeout=1).decode([0])
+    deadline = time.monotonic() + 10
+    while is_running(pid.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,11 @@ The command line is split as a shell does, and run without one.
 
 from __future__ import annotations
 
+import os
 import shlex
+import signal
 import subprocess
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
@@ -80,28 +83,38 @@ class Command:
     def _output(self, words: Sequence[int]) -> str:
         seconds = min(self.timeout, max(_SHORTEST, self.timeout * len(words) / BATCH))
         try:
-            done = subprocess.run(  # noqa: S603  (running the user's program is what it is for)
-                self._arguments, input="".join(f"{word:08x}\n" for word in words).encode(), capture_output=True,
-                timeout=seconds, check=False, start_new_session=True,
-            )  # fmt: skip
+            status, output, errors = _run(self._arguments, "".join(f"{word:08x}\n" for word in words), seconds)
         except subprocess.TimeoutExpired as error:
             what = f"no answer to {len(words)} words in {seconds:g} seconds: it is to end when its standard input does"
             raise self._failure(FailureKind.HANG, what, error.stdout) from error
         except OSError as error:
             raise OracleError(f"{self.command}: cannot be run: {error.strerror}") from error
-        if done.returncode:
-            what = f"{_end(done.returncode)}{_last_line(done.stderr)}"
-            raise self._failure(FailureKind.CRASH, what, done.stdout)
+        if status:
+            raise self._failure(FailureKind.CRASH, f"{_end(status)}{_last_line(errors)}", output)
         try:
-            return done.stdout.decode("ascii")
+            return output.decode("ascii")
         except UnicodeDecodeError as error:
-            before = done.stdout[: error.start]
+            before = output[: error.start]
             line = before.count(b"\n") + 1
             raise self._failure(FailureKind.NO_ANSWER, f"line {line} is not ASCII", before) from error
 
     def _failure(self, kind: FailureKind, what: str, output: bytes | None = None) -> FailureError:
         """A failure, with the answers that were written before it."""
         return FailureError(self.command, Failure(kind, what), _whole_lines(output or b""))
+
+
+def _run(arguments: Sequence[str], text: str, seconds: float) -> tuple[int, bytes, bytes]:
+    """Status, output and errors of a program; if it does not end in time, it is ended with all that it has started."""
+    with subprocess.Popen(  # noqa: S603  (running the user's program is what it is for)
+        arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            output, errors = process.communicate(text.encode(), seconds)
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return process.returncode, output, errors
 
 
 def _whole_lines(output: bytes) -> list[Answer]:
