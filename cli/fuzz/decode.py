@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     metavar="S",
     default=60.0,
     show_default=True,
-    help="The seconds it has for 5,000 words; less for less, but at least 5 if there are as many.",
+    help="The seconds it has for 5,000 words; less for fewer, but not below 5 (or S).",
 )
 @click.option(
     "--text",
@@ -79,8 +79,8 @@ def decode(
     Exit status:
       0    nothing was found
       1    something was found
-      2    wrong usage, or the oracle is not there or does not answer as it should; what was found until then is told
-           and saved
+      2    wrong usage, or the oracle is not there or does not answer as it
+           should; what was found until then is told and saved
       130  Ctrl-C ended it; what was found until then is told and saved
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     from aarch64.fuzz.decode import SELF, DecodeSetup, TextRule  # noqa: PLC0415  (a wrong command line does without)

@@ -52,8 +52,8 @@ def execute(ctx: click.Context, /, campaign_options: CampaignOptions, oracle: st
     Exit status:
       0    nothing was found
       1    something was found
-      2    wrong usage, or the oracle is not there or does not answer as it should; what was found until then is told
-           and saved
+      2    wrong usage, or the oracle is not there or does not answer as it
+           should; what was found until then is told and saved
       130  Ctrl-C ended it; what was found until then is told and saved
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     from aarch64.fuzz.execute import ExecuteSetup, Tier  # noqa: PLC0415  (a wrong command line does without)
