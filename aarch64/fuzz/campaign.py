@@ -214,12 +214,15 @@ class Campaign(Generic[Case]):
     watcher: Watcher = attrs.field(factory=Silence)
     includes_known: bool = False
     """Whether what diverges for a known reason is a finding, too."""
+    ends_early: bool = False
+    """Whether the share that has a finding is the last one."""
     _deaths: int = attrs.field(default=0, init=False)
     _is_interrupted: bool = attrs.field(default=False, init=False)
 
     def run(self) -> Report:
         """Fuzz until the budget is used up, or Ctrl-C; then findings are told as they are, not made small.
 
+        Where it `ends_early`, what is found depends on the workers: who is the first to find something.
         An error once there is something to tell is in the report, and ends the campaign. Before that it is raised.
 
         Raises:
@@ -233,7 +236,7 @@ class Campaign(Generic[Case]):
             for done in perform(job, shares, self.workers, self._died):
                 tally.add(done)
                 self.watcher.progress(tally, time.monotonic() - start)
-                if tally.error:
+                if tally.error or (self.ends_early and any(map(self._is_finding, tally.firsts.values()))):
                     break
         except KeyboardInterrupt:
             self._is_interrupted = True
@@ -241,14 +244,16 @@ class Campaign(Generic[Case]):
             if not tally.examples:
                 raise
             tally.error = error
-        wanted = (item for item in tally.firsts.values() if self.includes_known or not item.divergence.reason)
-        found = sorted(wanted, key=lambda first: first.example)
+        found = sorted(filter(self._is_finding, tally.firsts.values()), key=lambda first: first.example)
         seconds = time.monotonic() - start
         findings = self._findings(tally, found[:MOST]) if found else []
         return Report(
             self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.coverage,
             tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, self._is_interrupted, tally.error,
         )  # fmt: skip
+
+    def _is_finding(self, first: First[Case]) -> bool:
+        return self.includes_known or not first.divergence.reason
 
     def _died(self, death: Death[Share]) -> None:
         self._deaths += 1

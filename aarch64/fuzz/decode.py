@@ -49,8 +49,8 @@ class TextRule(Enum):
 SELF = "self"
 """The name of no oracle: the laws alone."""
 
-_NEAR_ALIAS = 0.2
-"""So much more often than by default: what a condition forgets is one word in many."""
+_NEAR_ALIAS, _ONE_BIT_OFF = 0.2, 0.3
+"""So much more often than by default: what a condition forgets, or a pattern does not look at, is one word in many."""
 
 COMMAND_RULE = TextRule.MEANING
 _SERVED = "aarch64.fuzz.decoders.served"
@@ -139,6 +139,14 @@ def decoder_named(name: str) -> DecodeOracle:
     return decoder
 
 
+def _draw_kind(rng: random.Random) -> WordKind | None:
+    """A kind that is drawn more often, or None for the usual mix."""
+    chance = rng.random()
+    if chance < _NEAR_ALIAS:
+        return WordKind.NEAR_ALIAS
+    return WordKind.ONE_BIT_OFF if chance < _NEAR_ALIAS + _ONE_BIT_OFF else None
+
+
 class Judge(Protocol):
     """Says what there is to say about words."""
 
@@ -156,8 +164,7 @@ class DecodeTarget:
 
     def draw(self, rng: random.Random) -> int:
         """A word."""
-        kind = WordKind.NEAR_ALIAS if rng.random() < _NEAR_ALIAS else None
-        return int(draw_word(rng, kind))
+        return int(draw_word(rng, _draw_kind(rng)))
 
     def check(self, cases: Sequence[int]) -> Sequence[Verdict]:
         """The verdict on each word."""

@@ -12,6 +12,7 @@ from aarch64.fuzz.emulators.differences import Difference, read_differences
 from aarch64.fuzz.emulators.ours import Blocks, Semantics
 from aarch64.fuzz.emulators.pair import Pair
 from aarch64.fuzz.emulators.situation import CODE, DATA, draw_case_state
+from aarch64.fuzz.emulators.stepped import Stepped, WrongStep
 from aarch64.fuzz.emulators.unicorn_ import Unicorn
 from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, FailureError, OracleError, Outcome, plugged_in
 from aarch64.fuzz.states import simpler_states, state_from_json, state_lines, state_to_json
@@ -41,15 +42,21 @@ _EXCLUSIVE = Trait.LOAD_EXCLUSIVE | Trait.STORE_EXCLUSIVE | Trait.CLEARS_EXCLUSI
 
 @unique
 class Tier(Enum):
-    """Which of our two ways to execute is compared."""
+    """Which of our ways to execute is compared."""
 
     EXACT = "exact"
     """The semantic functions."""
     BLOCKS = "blocks"
     """What the hot path compiles, each instruction by itself."""
+    STEPPED = "stepped"
+    """The debug unit stepping through each instruction, and what its exceptions tell."""
 
 
-_TIERS: Mapping[Tier, Callable[[], Semantics]] = {Tier.EXACT: Semantics, Tier.BLOCKS: Blocks}
+_TIERS: Mapping[Tier, Callable[[], Semantics]] = {
+    Tier.EXACT: Semantics,
+    Tier.BLOCKS: Blocks,
+    Tier.STEPPED: Stepped,
+}
 
 
 @attrs.frozen
@@ -83,7 +90,7 @@ class ExecuteSetup:
     @property
     def share(self) -> int:
         """How many cases are worth checking together: compiling blocks takes time."""
-        return 500 if self.tier is Tier.EXACT else 100
+        return 100 if self.tier is Tier.BLOCKS else 500
 
     @contextmanager
     def opened(self) -> Iterator[ExecuteTarget]:
@@ -135,6 +142,8 @@ class ExecuteTarget:
             return self._failed(decoded, case.state, error.failure)
         except OracleError:
             raise
+        except WrongStep as wrong:
+            return Divergence("step exception", _place(decoded), wrong.taken, wrong.demanded)
         except Exception as error:  # noqa: BLE001  (whatever ours raises, that it is raised is the finding)
             return Divergence("raises", _place(decoded), repr(error), "")
         theirs, ours = outcomes

@@ -30,12 +30,13 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--tier",
-    type=click.Choice(["exact", "blocks"]),
+    type=click.Choice(["exact", "blocks", "stepped"]),
     default="exact",
     show_default=True,
-    help="Which of our tiers: the semantics, or what the hot path compiles of each instruction.",
+    help="Which of our tiers: the semantics, what the hot path compiles of each instruction, or software step going "
+    "through each, whose exceptions have to tell what the architecture says.",
 )
-@with_campaign_options(examples=20_000)
+@with_campaign_options(examples=30_000)
 @click.pass_context
 def execute(ctx: click.Context, /, campaign_options: CampaignOptions, oracle: str, tier: str) -> None:
     """Draw instructions and states, and compare what our interpreter and another emulator do.

@@ -10,6 +10,8 @@ import pytest
 
 from aarch64.fuzz.emulators import ours
 from aarch64.fuzz.oracles import OracleError
+from aarch64.sampling import IMPLEMENTED
+from kprobes.audit import fuzzing, programs
 from tests.cli.terminal import at_a_terminal, plain
 
 ROOT = Path(__file__).parents[2]
@@ -193,6 +195,48 @@ def test_what_differs_for_a_known_reason_differs_in_a_replay_if_asked_for(fuzz, 
     assert fuzz("replay", "--all", file)[0] == 1
 
 
+def test_probes(fuzz, monkeypatch, tmp_path):
+    status, shown, errors = fuzz("probe", "--seed", "1", "--examples", "60")
+    assert (status, errors) == (0, "")
+    assert re.match(r"probe \(profile strict\), seed 1: 60 examples, \d+ of them not compared\nmet: ", shown)
+    assert shown.endswith("\nnothing found\n")
+
+    monkeypatch.setattr(fuzzing, "known", lambda *_: None)
+    monkeypatch.setattr(fuzzing, "IMPLEMENTED", [item for item in IMPLEMENTED if item.title == "WFET"])
+    status, shown, _ = fuzz("probe", "--profile", "v7.2", "--seed", "1", "--examples", "20")
+    assert status == 1
+    file = Path("fuzz-findings", "probe-waiting-d5031000.json")
+    assert re.sub(r"\d+ examples?\)", "N examples)", shown).endswith(f"""
+1. waiting  WFET  (N examples)
+   d5031000  wfet x0
+   with x0=0x40008800
+   probed:   executed in the slot: it does not wait
+   unprobed: waiting=event
+   saved: {file}
+""")
+    assert fuzz("replay", file)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    status, shown, _ = fuzz("replay", file)
+    assert status == 0
+    assert "\n   known: wfet: the return from the probe's exception" in shown
+    assert fuzz("replay", "--all", file)[0] == 1
+
+
+def test_programs_with_probes(fuzz, monkeypatch, tmp_path):
+    assert fuzz("probe", "--programs", "--seed", "1", "--examples", "3")[0] == 0
+    monkeypatch.setattr(programs, "_SLOWER", 0)
+    status, shown, _ = fuzz("probe", "--programs", "--profile", "v15", "--seed", "2", "--examples", "2", "--first")
+    assert status == 1
+    assert shown.startswith("probe-programs (profile v15), seed 2: 2 examples")
+    file = re.search(r"saved: (fuzz-findings/probe-programs-endless-[0-9a-f]{8}\.json)", shown)[1]
+    assert re.search(r"// probed\n(   .*\n)*   probed:   no end in 0 cycles\n   unprobed: \d+ cycles\n", shown)
+    assert fuzz("replay", file)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert fuzz("replay", file)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -207,6 +251,7 @@ def test_what_differs_for_a_known_reason_differs_in_a_replay_if_asked_for(fuzz, 
         (["decode", "--seconds", "-1"], "-1.0 is not in the range x>=0"),
         (["decode", "--text", "loose"], "'loose' is not one of"),
         (["decode", "--save", "taken/x", "--oracle-cmd", "yes undefined"], "yes undefined: no answer"),
+        (["probe", "--profile", "v9"], "'v9' is not one of"),
         (["replay", "absent.json"], "absent.json: No such file or directory"),
         (["replay", "taken"], "taken is no finding: it is not JSON"),
     ],
@@ -232,9 +277,12 @@ def test_setups_of_findings_are_checked(fuzz, decoder, tmp_path):
     path = tmp_path / "decode-text-10000000.json"
     finding = json.loads(path.read_text())
     for change, message in (
-        ({"target": "probe"}, "there is no target 'probe'"),
+        ({"target": "xol"}, "there is no target 'xol'"),
         ({"case": {"word": "0x100000000"}}, "0x100000000 is not a 32-bit word"),
         ({"case": {}}, "is no finding: KeyError('word')"),
+        ({"target": "probe", "setup": {"profile": "v9"}}, "there is no profile 'v9'"),
+        ({"target": "probe", "setup": {"profile": "v15"}, "case": {}}, "a case needs the word"),
+        ({"target": "probe-programs", "setup": {"profile": "v15"}, "case": {}}, "is no finding: KeyError('program')"),
         ({"setup": {"oracle": "self", "text": "loose"}}, "is no finding: ValueError"),
         ({"setup": []}, "is no finding: TypeError"),
         ({"target": []}, "is no finding: TypeError"),

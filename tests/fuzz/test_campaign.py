@@ -128,6 +128,14 @@ def test_an_error_before_anything_was_found_is_raised():
         run(DecodeSetup(decoder=Expiring(range(1000))))
 
 
+def test_a_campaign_may_end_with_its_first_finding():
+    early = run(examples=4000, ends_early=True)
+    assert (early.examples, early.is_interrupted) == (2000, False)
+    assert told(early) == told(run(examples=2000))
+    assert run(DecodeSetup("capstone"), examples=2001, ends_early=True).examples == 2001
+    assert run(DecodeSetup("capstone"), examples=2001, ends_early=True, includes_known=True).examples == 2000
+
+
 class Nonsense:
     def decode(self, words):
         return ["nonsense"] * len(words)

@@ -6,6 +6,7 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
+from aarch64.debug import software_step
 from aarch64.fuzz.campaign import Budget, Campaign
 from aarch64.fuzz.emulators import ours
 from aarch64.fuzz.emulators.ours import Semantics
@@ -158,6 +159,29 @@ def test_ours_is_like_unicorn(tier):
     assert report.findings == ()
     assert report.examples == 500
     assert report.known
+
+
+@pytest.mark.parametrize(
+    ("text", "is_behind", "told"),
+    [
+        ("add x0, x0, #1", False, "ESR_EL1=0xce000022 ELR_EL1=0x50000000 SPSR_EL1.SS=0"),
+        ("add x0, x0, #1", True, "ESR_EL1=0xcf000022 ELR_EL1=0x50000004 SPSR_EL1.SS=0"),
+        ("ldxr x0, [x1]", True, "ESR_EL1=0xcf000062 ELR_EL1=0x50000004 SPSR_EL1.SS=0"),
+        ("b #16", True, "ESR_EL1=0xcf000022 ELR_EL1=0x50000010 SPSR_EL1.SS=0"),
+    ],
+    ids=["before it", "behind it", "a load-exclusive", "a branch"],
+)
+def test_what_a_step_exception_has_to_tell(monkeypatch, text, is_behind, told):
+    """Where none is taken, be it before the instruction or behind it, that is the finding, or what comes instead."""
+    check_step, right = software_step.check, ExecuteSetup(tier=Tier.STEPPED)
+    case = ExecuteCase(assemble(text), BASE)
+    with right.opened() as target:
+        assert target.check([case]) == [Agreement.SAME]
+        is_right = iter((is_behind, False, False))
+        monkeypatch.setattr(software_step, "check", lambda cpu: check_step(cpu) if next(is_right) else None)
+        (verdict,) = target.check([case])
+    assert (verdict.kind, verdict.theirs) == ("step exception", told)
+    assert not verdict.ours.startswith("ESR_EL1=0xc")
 
 
 @settings(max_examples=FEW)
