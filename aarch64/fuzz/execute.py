@@ -14,7 +14,7 @@ from aarch64.fuzz.emulators.pair import Pair
 from aarch64.fuzz.emulators.situation import CODE, DATA, draw_case_state
 from aarch64.fuzz.emulators.stepped import Stepped, WrongStep
 from aarch64.fuzz.emulators.unicorn_ import Unicorn
-from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, OracleError, Outcome, plugged_in
+from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, FailureError, OracleError, Outcome, plugged_in
 from aarch64.fuzz.states import simpler_states, state_from_json, state_lines, state_to_json
 from aarch64.fuzz.target import Agreement, Divergence
 from aarch64.fuzz.words import registers_of, simpler_words, with_lower_register
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from aarch64.fuzz.oracles import Failure
     from aarch64.fuzz.target import Json, Verdict
     from aarch64.isa.decoder import Decoded
 
@@ -136,13 +137,16 @@ class ExecuteTarget:
         if decoded is None or decoded.definition not in _COMPARED:
             return Agreement.NOT_COMPARED
         try:
-            theirs, ours = self._compared(decoded, case.state)
+            outcomes = self._compared(decoded, case.state)
+        except FailureError as error:
+            return self._failed(decoded, case.state, error.failure)
         except OracleError:
             raise
         except WrongStep as wrong:
             return Divergence("step exception", _place(decoded), wrong.taken, wrong.demanded)
-        except Exception as error:  # noqa: BLE001  (whatever is raised, that it is raised is the finding)
+        except Exception as error:  # noqa: BLE001  (whatever ours raises, that it is raised is the finding)
             return Divergence("raises", _place(decoded), repr(error), "")
+        theirs, ours = outcomes
         kind = _difference(theirs, ours)
         if kind is None:
             return Agreement.SAME
@@ -156,6 +160,13 @@ class ExecuteTarget:
         if decoded.definition.traits & _EXCLUSIVE:
             self.pair.forget_exclusive()
         return self.pair.compare(decoded, state)
+
+    def _failed(self, decoded: Decoded, state: State, failure: Failure) -> Divergence:
+        """Theirs fails over what ours executes, once more."""
+        if decoded.definition.traits & _EXCLUSIVE:
+            self.pair.ours.forget_exclusive()
+        ours = _shown(self.pair.execute_ours(decoded, state), Outcome(raised=True), state)
+        return Divergence(failure.kind.value, decoded.definition.title, ours, failure.what)
 
     def simpler(self, case: ExecuteCase) -> Iterator[ExecuteCase]:
         """Registers renumbered downwards, fields nearer to zero, registers that hold less."""

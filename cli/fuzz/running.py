@@ -39,6 +39,8 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
         console.write_json(_as_json(report, files))
     else:
         console.write(_page(report, files))
+    if report.error:
+        raise report.error
     if report.is_interrupted:
         console.tell("a64: interrupted")
         return console.INTERRUPTED
@@ -122,6 +124,7 @@ def _as_json(report: Report, files: list[Path]) -> dict[str, Any]:
         "not_compared": report.not_compared,
         "seconds": round(report.seconds, 3),
         "interrupted": report.is_interrupted,
+        "error": str(report.error) if report.error else None,
         "workers_killed": report.deaths,
         "coverage": report.coverage.to_json(),
         "known": dict(sorted(report.known.items())),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aarch64.fuzz.emulators import ours
+from aarch64.fuzz.oracles import OracleError
 from aarch64.sampling import IMPLEMENTED
 from kprobes.audit import fuzzing, programs
 from tests.cli.terminal import at_a_terminal, plain
@@ -89,6 +90,71 @@ def test_a_finding_from_the_campaign_to_the_replay(fuzz, decoder, tmp_path):
         f"{file}: differs: text  ADR: adr\n   10000000  adr x0, #0\n   ours:   adr x0, #0\n   theirs: adrp x0, #0\n"
     )
     assert fuzz("replay", "--oracle-cmd", decoder("", ""), file) == (0, f"{file}: same  10000000  adr x0, #0\n", "")
+
+
+CRASHING = """
+import os, sys
+for line in sys.stdin:
+    if int(line, 16) & 0xffe00000 == 0x93c00000:
+        {what}
+    print("allocated", flush=True)
+"""
+
+
+@pytest.fixture
+def crashing(tmp_path):
+    """Writes a decoder that does something else over EXTR of X registers; gives the command that runs it."""
+
+    def write(what):
+        path = tmp_path / "decoder.py"
+        path.write_text(CRASHING.format(what=what))
+        return f"{sys.executable} -S -E {path}"
+
+    return write
+
+
+def test_a_crash_from_the_campaign_to_the_replay(fuzz, crashing):
+    command = crashing("sys.exit('what is that?')")
+    status, shown, errors = fuzz("decode", "--oracle-cmd", command, "--seed", "1", "--examples", "2000")
+    assert (status, errors) == (1, "")
+    file = Path("fuzz-findings", "decode-crash-93c00000.json")
+    finding = """
+   93c00000  ror x0, x0, #0
+   ours:   ror x0, x0, #0
+   theirs: ended with status 1: what is that?
+"""
+    assert f". crash  EXTR  (1 example){finding}   saved: {file}\n" in shown, "others of the batch are left out"
+    replay = "replay", "--oracle-cmd", command, file
+    assert fuzz(*replay) == (1, f"{file}: differs: crash  EXTR{finding}", "")
+    crashing("os._exit(0)")
+    status, shown, _ = fuzz(*replay)
+    assert status == 1
+    assert shown.startswith(f"{file}: differs: no answer  EXTR\n")
+    crashing("pass")
+    assert fuzz(*replay) == (0, f"{file}: same  93c00000  ror x0, x0, #0\n", "")
+
+
+def test_an_error_is_told_after_what_was_found_until_then(fuzz, monkeypatch):
+    class Decoder:
+        asked = 0
+
+        def decode(self, words):
+            self.asked += 1
+            if self.asked > 1:
+                raise OracleError("the licence has expired")
+            return [None] * len(words)
+
+    monkeypatch.setattr("aarch64.fuzz.decode.plugged_in", lambda *_: Decoder())
+    monkeypatch.setattr("aarch64.fuzz.campaign.MOST", 1)
+    arguments = "decode", "--oracle", "mine", "--seed", "1", "--examples", "2001"
+    status, shown, errors = fuzz(*arguments)
+    assert (status, errors) == (2, "Error: the licence has expired\n")
+    file = re.search(r"\n   saved: (fuzz-findings/\S+\.json)\n", shown)[1]
+    assert Path(file).exists()
+    status, shown, errors = fuzz(*arguments, "--json")
+    assert (status, errors) == (2, "Error: the licence has expired\n")
+    report = json.loads(shown)
+    assert (report["error"], report["examples"], len(report["findings"])) == ("the licence has expired", 2000, 1)
 
 
 def test_the_report_as_json_is_the_same_whoever_works(fuzz):
@@ -175,6 +241,7 @@ def test_programs_with_probes(fuzz, monkeypatch, tmp_path):
     ("arguments", "message"),
     [
         (["decode", "--oracle", "llvm", "--oracle-cmd", "cat"], "--oracle and --oracle-cmd exclude one another"),
+        (["decode", "--isolated"], "--isolated is for a decoder by its name"),
         (["decode", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.decoders are"),
         (["execute", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.emulators"),
         (["decode", "--oracle-cmd", "false"], "false: ended with status 1"),

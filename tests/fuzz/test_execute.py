@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from aarch64.debug import software_step
 from aarch64.fuzz.campaign import Budget, Campaign
+from aarch64.fuzz.emulators import ours
 from aarch64.fuzz.emulators.ours import Semantics
 from aarch64.fuzz.emulators.situation import CODE, DATA
 from aarch64.fuzz.execute import ExecuteCase, ExecuteSetup, Tier
@@ -90,11 +91,54 @@ def test_system_instructions_are_not_compared(text):
     assert check(text, BASE, change(x=())) is Agreement.NOT_COMPARED
 
 
-def test_what_raises_is_a_finding():
-    def fail(_outcome):
-        raise IndexError("x")
+class Failing(Semantics):
+    """Ours, but for what it does when it is to store."""
 
-    assert check("nop", BASE, lambda: Emulator(fail)).kind == "raises"
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+
+    def execute(self, word, before, _end):
+        outcome = super().execute(word, before)
+        return self.what(outcome) if word == assemble("str x2, [x1]") else outcome
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "theirs"),
+    [
+        (raising(IndexError("x")), "crash", "IndexError('x')"),
+        (raising(SystemExit(3)), "crash", "SystemExit(3)"),
+        (lambda _: None, "no answer", "None is no outcome"),
+        (lambda outcome: attrs.evolve(outcome, x=outcome.x[1:]), "no answer", "Outcome(raised=False,"),
+        (lambda outcome: attrs.evolve(outcome, pc=None), "no answer", "Outcome(raised=False,"),
+    ],
+    ids=["raises", "exits", "nothing", "too few registers", "no PC"],
+)
+def test_an_emulator_that_fails_over_an_instruction(what, kind, theirs):
+    store, load = (ExecuteCase(assemble(text), BASE) for text in ("str x2, [x1]", "ldr x0, [x1]"))
+    with ExecuteSetup(make=lambda: Failing(what)).opened() as target:
+        failed, same = target.check([store, load])
+    assert (failed.kind, failed.place) == (kind, "STR (immediate)")
+    assert (failed.ours, failed.theirs[: len(theirs)]) == ("pc=0x50000004", theirs)
+    assert same is Agreement.SAME, "what the store has done to memory is undone on both sides"
+
+
+def test_an_emulator_that_executes_nothing():
+    with pytest.raises(OracleError, match=r"^Emulator: IndexError\('x'\) \(nor does it execute d503201f\)$"):
+        check("nop", BASE, lambda: Emulator(raising(IndexError("x"))))
+
+
+def test_what_ours_raises_is_a_finding(monkeypatch):
+    monkeypatch.setattr(ours, "execute", raising(IndexError("x")))
+    verdict = check("nop", BASE, WrongEmulator)
+    assert (verdict.kind, verdict.ours) == ("raises", "IndexError('x')")
 
 
 def test_what_is_wrong_is_found_and_made_small():
