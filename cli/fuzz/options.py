@@ -49,9 +49,7 @@ def _parameters(examples: str) -> Iterator[Callable[[Callable[..., None]], Calla
         help="Where findings are kept, each a file.",
     )
     yield click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too.")
-    yield click.option(
-        "--first", "ends_early", is_flag=True, help="Stop after the share of examples that has a finding."
-    )
+    yield click.option("--first", "ends_early", is_flag=True, help="Stop after the first examples with a finding.")
     yield click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 
 

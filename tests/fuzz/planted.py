@@ -129,7 +129,7 @@ _VERDICT = (
     ("BL is accepted", BL, PROBE, "new-exception", "BL", f"94000002  bl 0x40040008{_NOTHING}", 21),
     ("ADR is accepted", ADR, PROBE, "result", "ADR", f"10000000  adr x0, 0x40040000{_NOTHING}", 13),
     ("LDR (literal) is accepted", LDR_LITERAL, PROBE, "", "LDR (literal)",
-     r"18[0-9a-f]{6}  ldr w0, 0x4\w+\nwith (nothing set in its state|MMU on)", 13),
+     r"18[0-9a-f]{6}  ldr w0, 0x\w+\nwith (nothing set in its state|MMU on)", 13),
     ("MRS is accepted", MRS, PROBE, "result", "MRS: ", rf"d53.....  mrs x0, \w+{_NOTHING}", 21),
     ("exclusives are accepted", EXCLUSIVE, PROGRAMS, "end", "",
      r"(?=.*// probed).* ld\w*x\w* [^\n]*\n +st\w*x\w* w26, .*", 23),
