@@ -1,4 +1,7 @@
-"""Hypothesis profiles: `dev` draws at random and fast; `ci`, chosen where CI is set, is derandomised and thorough."""
+"""Hypothesis profiles: `dev` draws at random and fast; `ci`, chosen where CI is set, is derandomised and thorough.
+
+`mutation` is derandomised and fast: `python -m tests.mutation` runs the tests once for each mutant.
+"""
 
 import os
 
@@ -13,4 +16,5 @@ settings.register_profile(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
+settings.register_profile("mutation", max_examples=25, deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
