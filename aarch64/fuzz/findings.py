@@ -1,4 +1,9 @@
-"""Findings as records and as files: what a replay needs, and nothing that depends on the machine it was found on."""
+"""Findings as records and as files: what a replay needs, and nothing that depends on the machine it was found on.
+
+A file is one JSON object: `schema`; `target` and `setup`, what was fuzzed against whom; `case`, made small; `text`, the
+case for people; `divergence` (`kind`, `place`, `ours`, `theirs`, `reason`); `found`: the `seed`, the number of the
+`example`, the `count` of those that diverged so, and the `case` as it was drawn. Words and registers are hexadecimal.
+"""
 
 from __future__ import annotations
 

@@ -90,7 +90,10 @@ class Target(Protocol[Case]):
 
 
 class Setup(Protocol[Case]):
-    """What to fuzz, and against whom. It can be pickled: each worker opens its own target."""
+    """What to fuzz, and against whom. It can be pickled: each worker opens its own target.
+
+    Its class has a class method `from_json`, which undoes `to_json` (KeyError, TypeError, ValueError otherwise).
+    """
 
     @property
     def target(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,17 @@ from cli.console import InputError, Span, Style
 from cli.fuzz.divergences import divergence_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from aarch64.fuzz.findings import Finding
     from aarch64.fuzz.target import Setup, Verdict
+
+
+SETUPS = {
+    "decode": "aarch64.fuzz.decode:DecodeSetup",
+    "execute": "aarch64.fuzz.execute:ExecuteSetup",
+}
+"""Where the setup of each target is that findings tell of."""
 
 
 @click.command(
@@ -62,6 +70,8 @@ class _Replay:
 
     path: Path
     finding: Finding
+    case: Sequence[str]
+    """For people."""
     verdict: Verdict
 
     @property
@@ -77,9 +87,9 @@ class _Replay:
         """The file, the case, and the difference if there is one."""
         if isinstance(self.verdict, Divergence):
             yield [f"{self.path}: ", Span(f"differs: {self.verdict.kind}", Style.BAD), f"  {self.verdict.place}"]
-            yield from divergence_lines(self.finding.lines, self.verdict)
+            yield from divergence_lines(self.case, self.verdict)
             return
-        yield [f"{self.path}: ", Span(self.verdict.value, Style.GOOD), f"  {self.finding.lines[0]}"]
+        yield [f"{self.path}: ", Span(self.verdict.value, Style.GOOD), f"  {self.case[0]}"]
 
     def as_json(self) -> dict[str, Any]:
         """The same as JSON."""
@@ -99,22 +109,22 @@ def _replayed(path: Path, oracle_cmd: str | None) -> _Replay:
     try:
         setup = _setup(path, finding, oracle_cmd)
         with setup.opened() as target:
-            (verdict,) = target.check([target.from_json(finding.case)])
-    except (KeyError, TypeError, ValueError) as error:
+            case = target.from_json(finding.case)
+            (verdict,) = target.check([case])
+            return _Replay(path, finding, target.lines(case), verdict)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path} is no finding: {error!r}") from error
-    return _Replay(path, finding, verdict)
 
 
 def _setup(path: Path, finding: Finding, oracle_cmd: str | None) -> Setup[Any]:
     """Against whom a case is checked, as the file says; a program only as the command line says."""
-    from aarch64.fuzz.decode import DecodeSetup  # noqa: PLC0415
-    from aarch64.fuzz.execute import ExecuteSetup  # noqa: PLC0415
-
-    if finding.target == "execute":
-        return ExecuteSetup.from_json(finding.setup)
-    if finding.target != "decode":
-        raise InputError(f"{path}: there is no target {finding.target!r}")
-    setup = DecodeSetup.from_json(finding.setup)
-    if setup.command and oracle_cmd is None:
-        raise InputError(f"{path}: it was found with a program; to run it: --oracle-cmd {setup.command!r}")
-    return attrs.evolve(setup, command=oracle_cmd) if oracle_cmd is not None else setup
+    if finding.target not in SETUPS:
+        raise InputError(f"{path}: there is no target {finding.target!r}: there are {', '.join(SETUPS)}")
+    module, _, name = SETUPS[finding.target].partition(":")
+    setup: Setup[Any] = getattr(import_module(module), name).from_json(finding.setup)
+    command = finding.setup.get("command")
+    if command is None:
+        return setup
+    if oracle_cmd is None:
+        raise InputError(f"{path}: it was found with a program; to run it: --oracle-cmd {command!r}")
+    return attrs.evolve(setup, command=oracle_cmd)  # type: ignore[misc]  # setups are records

@@ -71,6 +71,7 @@ function facts(scene, moment) {
   } else if (moment.pc !== null) {
     known.PC = place(moment.pc);
   }
+  if (moment.monitor !== null) known["exclusive monitor"] = moment.monitor;
   if (moment.instruction !== null) known.executes = moment.instruction.text;
   return Object.entries(known).flatMap(([name, value]) => [made("dt", name), made("dd", value)]);
 }
@@ -111,6 +112,7 @@ function showMoment(scene, section, number) {
     row.classList.toggle("current", here);
     if (here) row.setAttribute("aria-current", "step"); else row.removeAttribute("aria-current");
   }
+  section.querySelector(".wide .current").scrollIntoView({ block: "nearest" }); // nothing where it is not shown
 }
 
 function setUp(section) {

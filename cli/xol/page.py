@@ -18,7 +18,7 @@ from cli.xol.bits import GROUPS, changes
 from cli.xol.episode import Episode
 from cli.xol.sequence import NARROW
 from cli.xol.shapes import Drawing, add, element, printable
-from cli.xol.text import facts, profile
+from cli.xol.text import facts, profile, shown
 from kprobes.arch.code import instruction_of
 from kprobes.engine import WORD
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from cli.xol.episode import CodeLine
-    from cli.xol.performance import Performance, Scene
+    from cli.xol.performance import Comparison, Performance, Scene
     from kprobes.host import Strip
     from kprobes.story import StoryMoment
 
@@ -45,6 +45,7 @@ def as_html(performance: Performance) -> str:
     _list_scenes(parts["scenes"], performance.scenes)
     for number, scene in enumerate(performance.scenes, start=1):
         parts["performance"].append(_scene(number, scene, is_titled=bool(performance.name)))
+    _compare(parts["comparison"], performance.comparison)
     _ask(parts["question"], performance)
     parts["data"].text = _data(performance)
     style, script = _part("page.css") + svg.style(), _part("page.js")
@@ -120,7 +121,11 @@ def _introduce(header: Element, performance: Performance, title: str) -> None:
     add(header, "p", f"lesson {performance.name}", class_="profile")
     add(header, "h1", performance.title)
     for paragraph in performance.introduction:
-        add(header, "p", paragraph)
+        _prose(header, paragraph)
+    if performance.source:
+        program = add(header, "details")
+        add(program, "summary", "The program")
+        add(program, "pre", performance.source)
 
 
 def _list_scenes(nav: Element, scenes: Sequence[Scene]) -> None:
@@ -130,15 +135,40 @@ def _list_scenes(nav: Element, scenes: Sequence[Scene]) -> None:
         add(nav, "a", f"{number}. {scene.title}", href=f"#s{number}")
 
 
+def _compare(section: Element, comparison: Comparison | None) -> None:
+    if comparison is None:
+        section.set("hidden", "hidden")
+        return
+    add(section, "h2", "Side by side")
+    table = add(section, "table")
+    head = add(add(table, "thead"), "tr")
+    for name in ("", *comparison.columns):
+        add(head, "th", name, scope="col")
+    body = add(table, "tbody")
+    for name, values in comparison.rows:
+        row = add(body, "tr")
+        add(row, "th", name, scope="row")
+        for column, value in zip(comparison.columns, values, strict=True):
+            add(row, "td", shown(value), data_label=column)
+
+
 def _ask(section: Element, performance: Performance) -> None:
     if not performance.question:
         section.set("hidden", "hidden")
         return
     add(section, "h2", "Question")
-    add(section, "p", performance.question)
+    _prose(section, performance.question)
     answer = add(section, "details")
     add(answer, "summary", "Answer")
-    add(answer, "p", performance.answer)
+    _prose(answer, performance.answer)
+
+
+def _prose(parent: Element, text: str) -> None:
+    """A paragraph of a lesson: what is between backticks is what the page itself says."""
+    said, *others = text.split("`")
+    paragraph = add(parent, "p", said)
+    for quoted, after in zip(others[::2], others[1::2], strict=True):
+        add(paragraph, "code", quoted).tail = after
 
 
 # --- a scene

@@ -50,6 +50,11 @@ def lines(performance: Performance, columns: int | None) -> Iterator[console.Lin
     return _Page(columns).lines(performance)
 
 
+def side_by_side(comparison: Comparison, columns: int | None) -> Iterator[console.Line]:
+    """Facts of hits beside one another, likewise."""
+    return _Page(columns).side_by_side(comparison)
+
+
 _TITLE_WIDTH = 26
 _HEAD = (
     f"{'':8}{'':{_TITLE_WIDTH}}  PSTATE   saved    MDSCR",
@@ -84,7 +89,7 @@ class _Page:
             yield from self._scene(scene)
         if performance.comparison is not None:
             yield ""
-            yield from self._comparison(performance.comparison)
+            yield from self.side_by_side(performance.comparison)
         yield from self._paragraphs(f"Question: {performance.question}", f"Answer: {performance.answer}")
 
     def _scene(self, scene: Scene) -> Iterator[console.Line]:
@@ -99,7 +104,7 @@ class _Page:
         if scene.outcome:
             yield from self._paragraphs(scene.outcome)
 
-    def _comparison(self, comparison: Comparison) -> Iterator[console.Line]:
+    def side_by_side(self, comparison: Comparison) -> Iterator[console.Line]:
         """A table; where that is too wide, the facts one below the other."""
         table = [("", *comparison.columns)]
         table += [(name, *map(shown, values)) for name, values in comparison.rows]

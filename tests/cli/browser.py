@@ -112,11 +112,12 @@ class Tab:
 
     def open(self, address):
         """Load a page anew, to its end."""
-        for each in ("about:blank", address):
-            self._browser.events.clear()
-            self.call("Page.navigate", url=each)
-            while not self.happened("Page.loadEventFired"):
-                self._browser.events.append(self._browser.read())
+        if "#" in address:  # which might only lead to another place in the page that is open
+            self.open("about:blank")
+        self._browser.events.clear()
+        self.call("Page.navigate", url=address)
+        while not self.happened("Page.loadEventFired"):
+            self._browser.events.append(self._browser.read())
 
     def go(self, fragment):
         """To another place in the page."""

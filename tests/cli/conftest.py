@@ -29,16 +29,16 @@ def a64_command(tmp_path, monkeypatch, capfd):
 # --- pages in a browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def only_tab():
-    """A browser with one tab, for the tests of a module."""
+    """A browser with one tab, for all tests: to start one takes seconds."""
     with chromium() as browser:
         yield browser.tab()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def everything(tmp_path_factory):
-    """The address of a page with five scenes, one of them a refusal."""
+    """The address of a page with four scenes, one of them a refusal."""
     file = tmp_path_factory.mktemp("page") / "everything.html"
     file.write_text(as_html(performance("everything")))
     return file.as_uri()

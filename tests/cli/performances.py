@@ -1,4 +1,4 @@
-"""What pictures and pages are made of in tests: every lane, hits within hits, a refusal, a return, a fault."""
+"""What pictures and pages are made of in tests: every lane, hits within hits, a refusal, a return."""
 
 import functools
 import struct
@@ -7,8 +7,8 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from aarch64.assembler import assemble_source
-from aarch64.loader import load_program
 from aarch64.machine import Machine
+from cli.lessons import LESSONS
 from cli.lessons.stage import probed
 from cli.xol.act import Act
 from cli.xol.episode import Outcome, Refusal
@@ -36,11 +36,11 @@ def _ignore(*_):
     return None
 
 
-def _nested():
+def _nested(profile):
     """A pre-handler calls a function that is probed, too."""
     machine = Machine()
     machine.load(assemble_source(NESTED, filename="nested.s"))
-    kprobes = Kprobes(machine, V15)
+    kprobes = Kprobes(machine, profile)
 
     def call(*_):
         machine.call("helper")
@@ -49,16 +49,6 @@ def _nested():
     kprobes.register(outer)
     kprobes.register(Kprobe("helper", post_handler=_ignore))
     return _act(machine, kprobes, outer, "a hit within a hit").hit(1)
-
-
-def _fault():
-    """The instruction in the slot faults."""
-    machine = Machine()
-    machine.load(load_program(PAGING))
-    kprobes = Kprobes(machine, V15)
-    probe = Kprobe("write", post_handler=_ignore)
-    kprobes.register(probe)
-    return _act(machine, kprobes, probe, "STR faults in the slot").hit(1)
 
 
 def _act(machine, kprobes, probe, title):
@@ -97,9 +87,12 @@ MAKERS = {
     "a hit": lambda: Performance((stepped(),)),
     "a refusal": lambda: Performance((refused(),)),
     "two hits": lambda: _lesson("compared", stepped(V15), stepped(V5_10)),
-    "everything": lambda: _lesson("everything", stepped(), _nested(), refused(), returned(), _fault()),
+    "everything": lambda: _lesson("everything", stepped(), _nested(V5_10), refused(), returned()),
+    "a return": lambda: Performance((returned(),)),
+    "a hit within a hit": lambda: Performance((_nested(V15),)),
     **{f"a hit by {name}": functools.partial(lambda profile: Performance((stepped(profile),)), profile)
        for name, profile in PROFILES.items()},
+    **{f"the lesson {name}": lesson.perform for name, lesson in LESSONS.items()},
 }  # fmt: skip
 
 

@@ -169,6 +169,9 @@ def test_setups_of_findings_are_checked(fuzz, decoder, tmp_path):
         ({"case": {"word": "0x100000000"}}, "0x100000000 is not a 32-bit word"),
         ({"case": {}}, "is no finding: KeyError('word')"),
         ({"setup": {"oracle": "self", "text": "loose"}}, "is no finding: ValueError"),
+        ({"setup": []}, "is no finding: TypeError"),
+        ({"target": []}, "is no finding: TypeError"),
+        ({"target": "execute", "setup": {"oracle": "unicorn", "tier": "exact"}}, "is no finding: KeyError('state')"),
     ):
         path.write_text(json.dumps(finding | change))
         status, _, errors = fuzz("replay", "--oracle-cmd", "cat", path)

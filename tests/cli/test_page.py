@@ -1,11 +1,17 @@
 """The page of `a64 xol --html` in a real browser: every moment reached, nothing fetched, nothing complained about."""
 
+import html
 import json
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from cli.lessons import LESSONS
+from cli.xol.episode import Episode, Refusal
 from cli.xol.page import as_html
+from cli.xol.performance import Performance
 from tests.cli.browser import DESKTOP, PHONE
 from tests.cli.performances import HOSTILE, PAGING, performance, renamed, stops
 
@@ -25,7 +31,7 @@ def exceptions():
     flags = [
         moment.is_exception
         for scene in performance("everything").scenes
-        for moment in (scene.story.moments if hasattr(scene, "story") else [])
+        for moment in (scene.story.moments if isinstance(scene, Episode) else [])
     ]
     moments = [stop for stop in STOPS if stop[2]]
     return [stop for stop, flag in zip(moments, flags, strict=True) if flag]
@@ -66,7 +72,7 @@ def test_every_moment_is_reached_by_clicks(page):
 def test_moments_are_reached_by_fingers(page):
     page.shape(*PHONE, mobile=True)
     go_by_clicks(page, STOPS[15::-3], "narrow.sequence")
-    go_by_clicks(page, STOPS[47::4], "narrow.strip")
+    go_by_clicks(page, STOPS[41::4], "narrow.strip")
 
 
 def test_every_exception_is_reached(page):
@@ -80,18 +86,17 @@ def test_every_exception_is_reached(page):
 
 
 @pytest.mark.parametrize(
-    ("keys", "stop"),
+    ("keys", "fragment"),
     [
-        (("n",), 1), ((" ",), 1), (("n", "p"), 0), (("End",), -1), (("End", "Home"), 0), (("2",), 15), (("3",), 47),
-        (("3", "n"), 48), (("3", "p"), 46), (("9",), 0), (("x",), 0), (("?", "n", "Escape"), 0),
-        (("?", "Escape", "n"), 1),
+        ("n", "#s1m2"), ("Space", "#s1m2"), ("n p", "#s1m1"), ("End", "#s4m15"), ("End Home", "#s1m1"), ("2", "#s2m1"),
+        ("3", "#s3"), ("3 n", "#s4m1"), ("3 p", "#s2m26"), ("9", "#s1m1"), ("x", "#s1m1"), ("? n Escape", "#s1m1"),
+        ("? Escape n", "#s1m2"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
 )  # fmt: skip
-def test_keys(page, keys, stop):
-    for key in keys:
-        page.press(key)
-    assert STOPS[stop] == page.run(SHOWN)
+def test_keys(page, keys, fragment):
+    for key in keys.split():
+        page.press({"Space": " "}.get(key, key))
+    assert fragment == page.run(SHOWN)[0]
 
 
 @pytest.mark.parametrize("shape", [DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -104,7 +109,7 @@ def test_buttons(page, shape):
     assert [STOPS[stop] for stop in (1, 0, 0, 1, -1, -1, 0)] == seen
 
 
-@pytest.mark.parametrize("stop", [0, 7, 30, 47, -1])
+@pytest.mark.parametrize("stop", [0, 7, 30, 41, -1], ids=lambda stop: STOPS[stop][0])
 def test_the_address_leads_to_a_moment(page, everything, stop):
     page.go(STOPS[stop][0])
     assert STOPS[stop] == page.run(SHOWN)
@@ -182,6 +187,20 @@ def test_the_answer_waits_to_be_asked_for(page):
     assert page.run(answer) is True
 
 
+def test_a_lesson_has_its_program_and_a_comparison(tab, tmp_path):
+    lesson = performance("the lesson step-vs-brk")
+    (tmp_path / "page.html").write_text(as_html(lesson))
+    tab.open((tmp_path / "page.html").as_uri())
+    tab.click("#introduction summary")
+    assert lesson.source == tab.run("document.querySelector('pre').textContent")
+    rows = tab.run("document.querySelector('#comparison table').innerText").split("\n")
+    assert ["", "1. v15", "2. v5.10"] == rows[0].split("\t")
+    assert [[name, *map(str, values)] for name, values in lesson.comparison.rows] == [
+        row.split("\t") for row in rows[1:]
+    ]  # fmt: skip
+    assert not tab.complaints()
+
+
 def test_help(page):
     page.press("?")
     assert page.run("document.getElementById('help').open") is True
@@ -193,7 +212,9 @@ def test_help(page):
 
 
 def test_symbols_can_be_any_bytes(tab, a64_command, tmp_path):
-    (tmp_path / "hostile.elf").write_bytes(renamed(PAGING, "write", HOSTILE.encode()))
+    hostile = tmp_path / "hostile.elf"
+    hostile.write_bytes(renamed(PAGING, "write", HOSTILE.encode()))
+    hostile.write_bytes(renamed(hostile, "vectors", f"{HOSTILE}2".encode()))
     written = a64_command("xol", "hostile.elf", "p 0x40100054", "--html", "page.html")
     assert (0, "", "") == written
     tab.open((tmp_path / "page.html").as_uri())
@@ -201,19 +222,48 @@ def test_symbols_can_be_any_bytes(tab, a64_command, tmp_path):
     assert HOSTILE in tab.run("document.querySelector('h1').textContent")
     assert HOSTILE in tab.run("document.title")
     assert f"{HOSTILE}:" in tab.run("[...document.querySelectorAll('.code .label')].map((each) => each.textContent)")
-    assert tab.run("document.querySelector('#facts dl').textContent.includes('onerror')") is True
-    tab.press("End")
-    assert tab.run("document.getElementById('title').textContent") == "after the probe"
+    shown = "document.querySelector('{}').textContent.includes('onerror')"
+    assert tab.run(shown.format("#facts")) is True
+    while tab.run("document.getElementById('title').textContent") != "other code":
+        tab.press("n")
+    assert tab.run(shown.format("#why")) is True
+    assert tab.run("document.querySelectorAll('img').length") == 0
     assert not tab.happened("Page.javascriptDialogOpening")
     assert not tab.complaints()
     assert [(tmp_path / "page.html").as_uri()] == tab.requests()
 
 
+def data_of(shown):
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', as_html(shown), re.DOTALL)
+    assert not set("<>&") & set(found), "it cannot end its element, nor begin another one"
+    return json.loads(found)
+
+
 def test_the_data_can_be_read_by_others():
-    text = as_html(performance("everything"))
-    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
-    assert len(json.loads(found)["scenes"]) == 5
-    assert not set("<>&") & set(found)
+    assert [scene.title for scene in performance("everything").scenes] == [
+        scene["title"] for scene in data_of(performance("everything"))["scenes"]
+    ]  # fmt: skip
+
+
+@settings(max_examples=40)
+@given(st.text() | st.text("<>&/!-script ") | st.just(HOSTILE))
+def test_any_text_can_be_data(text):
+    refusal = Refusal("p x", "v15", "a kernel", reason=text)
+    assert text == data_of(Performance((refusal,)))["scenes"][0]["refused"]
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_is_a_page(name):
+    lesson = performance(f"the lesson {name}")
+    text = as_html(lesson)
+    numbers = [
+        f"s{number}m{row}"
+        for number, scene in enumerate(lesson.scenes, start=1)
+        for row in range(1, len(scene.story.moments if isinstance(scene, Episode) else ()) + 1)
+    ]
+    assert numbers == re.findall(r'<tr id="(s\d+m\d+)"', text)
+    for paragraph in (*lesson.introduction, lesson.question, lesson.answer):
+        assert not [part for part in paragraph.split("`") if html.escape(part, quote=False) not in text]
 
 
 def test_the_policy_of_the_page_lets_nothing_else_run(tab, everything):

@@ -57,7 +57,11 @@ def test_on_paper_there_is_every_moment(page):
     assert {name[1:].encode() for name in MOMENTS} == places
     page.media("dark", "print")
     assert page.run(TABLE_ROWS) == MOMENTS
-    assert page.run("document.getElementById('controls').checkVisibility()") is False
+    for gone in ("controls", "told", "registers", "scenes"):
+        assert page.run(f"document.getElementById('{gone}').checkVisibility()") is False
+    page.shape(700, 1000)  # A4 without its margins
+    assert max(page.run("[...document.querySelectorAll('tbody tr')].map((row) => row.offsetHeight)")) < 200
+    assert page.run("document.documentElement.scrollWidth <= innerWidth") is True
     assert page.run("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
@@ -72,6 +76,23 @@ def test_nothing_is_wider_than_the_window(page, shape):
         assert page.run("document.documentElement.scrollWidth <= innerWidth") is True
     page.press("t")
     assert page.run("document.documentElement.scrollWidth <= innerWidth") is True
+
+
+IS_SEEN = """((selector) => {
+    const {top, bottom} = document.querySelector(selector).getBoundingClientRect();
+    return 0 <= top && bottom <= document.getElementById("controls").getBoundingClientRect().top;
+})"""
+
+
+def test_what_is_told_of_stays_in_the_window(page):
+    page.shape(1280, 500)
+    for key in ("2", "End", "2", "p", "Home"):
+        page.press(key)
+        assert page.run(f"{IS_SEEN}('.scene.shown .wide .current')") is True
+    page.shape(*PHONE, mobile=True)
+    page.click(".scene.shown .narrow.strip [data-moment='14']")
+    assert page.run("document.getElementById('title').textContent") == "post-handler"
+    assert page.run(f"{IS_SEEN}('#told')") is True
 
 
 def test_fingers_can_hit_the_buttons(page):
@@ -139,8 +160,10 @@ def scaled(box):
     return tuple(edge * SCALE for edge in box)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "fragment"), VIEWS)
+@pytest.mark.parametrize(
+    ("scheme", "width", "fragment"),
+    [(scheme, *view) for scheme, view in zip(("light", "dark", "dark", "light"), VIEWS, strict=True)],
+)
 def test_the_structure_of_what_is_seen(page, scheme, width, fragment):
     page.media(scheme)
     size, layout = seen(page, width, fragment)

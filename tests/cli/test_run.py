@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import random
 import re
 import select
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from aarch64.sampling import ProgramOptions, draw_program
 from cli import report
 from tests.programs.examples import load_examples
 
@@ -905,3 +907,9 @@ def test_help_says_what_the_exit_statuses_are():
     done = subprocess.run(command("--help"), env=ENVIRONMENT, capture_output=True, timeout=60, check=True)
     shown = re.findall(r"^    (\d+)  ", done.stdout.decode(), re.MULTILINE)
     assert shown == ["0", "2", "124", "125", "130", "141"]
+
+
+def test_a_program_that_was_drawn_runs(a64_command, tmp_path):
+    program = draw_program(random.Random(1), ProgramOptions(with_faults=True))
+    (tmp_path / "drawn.s").write_text(program.text)
+    assert a64_command("run", "--max-cycles", program.budget, "drawn.s") == (0, "", "")

@@ -4,14 +4,15 @@ import attrs
 import pytest
 
 from cli.console import plain
+from cli.lessons import LESSONS
 from cli.lessons.normal import NORMAL
-from cli.lessons.stage import probed
+from cli.lessons.stage import probed, source
 from cli.xol.screen import panes
 from cli.xol.screen.keys import foot, help_page
 from cli.xol.screen.layout import Layout, layout
 from cli.xol.screen.pages import head, notice, page, place
 from cli.xol.screen.table import table
-from cli.xol.screen.walk import Card, Position, Script, Walk
+from cli.xol.screen.walk import Opening, Position, Question, Script, Walk
 from kprobes.profiles import V4_8, V7_2, V15
 
 SCRIPT = Script.of_lesson(NORMAL)
@@ -130,7 +131,7 @@ def test_the_table_grows_moment_by_moment(stepped):
         "                                                   PSTATE  saved   MDSCR",
         " cycle  prog  exce  slot                           D I SS  D I SS  SS KDE MDE",
         "     6  o     |     |     before the probe         0 1  0  - -  -   0   0   0",
-        "     7  +---->!     |     BRK taken                1*1  0  0 1  0   0   0   0",
+        "     7  +---->!     |     BRK taken                1*1  0  0*1* 0*  0   0   0",
         "     7  |     o     |     pre-handler              1 1  0  0 1  0   0   0   0",
         "     7  |     o     |     end of the slot noted    1 1  0  0 1  0   0   0   0",
         "     7  |     o     |     masks saved and set      1 1  0  0 1  0   0   0   0",
@@ -138,7 +139,7 @@ def test_the_table_grows_moment_by_moment(stepped):
         "     7  |     o     |     PC set to the slot       1 1  0  0 1  1   1   1   1",
         "     7  |     +---->o     returned to the slot     0*1  1* - -  -   1   1   1",
         "     8  |     |     o     instruction executed     0 1  0* - -  -   1   1   1",
-        ">    9  |     !<----+     step exception taken     1*1  0  0 1  0   1   1   1",
+        ">    9  |     !<----+     step exception taken     1*1  0  0*1* 0*  1   1   1",
     ] == shown(table(stepped, at(stepped, "step exception taken"), 80))
 
 
@@ -149,13 +150,13 @@ def test_the_table_grows_moment_by_moment(stepped):
             "                       PSTATE  saved   MDSCR",
             " cycle  prog exce slot D I SS  D I SS  SS KDE MDE",
             "     6  o    |    |    0 1  0  - -  -   0   0   0",
-            ">    7  +--->!    |    1*1  0  0 1  0   0   0   0",
+            ">    7  +--->!    |    1*1  0  0*1* 0*  0   0   0",
         ]),
         (40, [
             "             PSTATE  saved   MDSCR",
             " pro exc slo D I SS  D I SS  SS K M",
             " o   |   |   0 1  0  - -  -   0 0 0",
-            ">+-->!   |   1*1  0  0 1  0   0 0 0",
+            ">+-->!   |   1*1  0  0*1* 0*  0 0 0",
         ]),
     ],
 )  # fmt: skip
@@ -275,7 +276,8 @@ def test_the_place_is_told_when_the_screen_is_gone():
 
 def test_where_a_hit_begins_one_is_told_what_there_is_to_be_seen():
     assert notice(walked("next_act")) == (
-        "MUL is executed in the slot, and stepped (v15: version 15 of the arm64 series, 04/10 alone: no simulation)"
+        "MUL is executed in the slot, and stepped "
+        "(profile v15: version 15 of the arm64 series, 04/10 alone: no simulation)"
     )
     assert "" == notice(walked("next_act", "forward"))
     assert "this is the beginning" == notice(walked("back"))
@@ -287,13 +289,22 @@ def paged(position, *, is_answered=False):
 
 
 def test_the_pages_of_a_lesson():
-    title, text = paged(Position(0, Card.OPENING))
+    title, text = paged(Position(0, Opening()))
     assert ("normal", True) == (title, text.startswith("a hit, from the BRK to the instruction behind it A breakpoint"))
-    assert ("question", f"{NORMAL.question} Press a for the answer.") == paged(Position(0, Card.QUESTION))
-    assert ("question", f"{NORMAL.question} {NORMAL.answer}") == paged(Position(0, Card.QUESTION), is_answered=True)
+    assert ("question", f"{NORMAL.question} Press a for the answer.") == paged(Position(0, Question(None)))
+    assert ("question", f"{NORMAL.question} {NORMAL.answer}") == paged(Position(0, Question(None)), is_answered=True)
     assert ("the end of the run", "The run had 3 hits, then the program ended (PSCI SYSTEM_OFF).") == paged(
         walked("next_act", "run")
     )
+
+
+def test_a_lesson_begins_with_its_program_and_ends_with_its_hits_side_by_side():
+    lesson = LESSONS["step-vs-brk"]
+    script = Script.of_lesson(lesson)
+    begin = shown(page(script, walked(script=script), 80, is_answered=False))
+    assert [line for line in source(lesson.program).splitlines() if len(line) <= 80][-1] == begin[-1]
+    end = page(script, walked("next_act", "next_act", "next_act", script=script), 80, is_answered=False)
+    assert "                       1. v15  2. v5.10" == shown(end)[0]
 
 
 def test_the_page_of_a_refusal():

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -131,7 +132,7 @@ def test_a_lesson_from_its_introduction_to_its_answer_and_back():
     async def visit(seen):
         assert "MUL has to be executed somewhere else" in seen.text()
         await seen.press("space")
-        assert "MUL is executed in the slot, and stepped (v15: " in seen.text()
+        assert "MUL is executed in the slot, and stepped (profile v15: " in seen.text()
         await seen.press("end", "right")
         assert NORMAL.question[:40] in seen.text()
         assert NORMAL.answer[:40] not in seen.text()
@@ -221,6 +222,7 @@ def test_a_resize_keeps_the_place():
             await seen.settle()
             assert "hit 2 moment 10 of 15 cycle 17" in " ".join(seen.text().split())
             assert max(map(len, seen.lines())) <= columns
+            assert re.search(r">.* *\|.*[!<]", seen.text())
         assert ">   17  |     !<----+     step exception taken" in seen.text()
 
     sit_before(PROGRAM, visit)
@@ -325,3 +327,15 @@ def test_a_terminal_that_has_lines_only_gets_text(tmp_path, changes):
     assert status == 0
     assert "\x1b[?1049h" not in shown
     assert "Answer: " in shown
+
+
+def test_who_does_not_walk_does_without_textual():
+    code = (
+        "import sys; from cli.main import main\n"
+        "try: main(['xol', 'normal'])\n"
+        "finally: print('textual' in sys.modules, 'rich' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, env=ENVIRONMENT, check=True
+    )
+    assert done.stdout.endswith(b"\nFalse False\n")

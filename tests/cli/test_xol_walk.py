@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from aarch64.assembler import assemble_source
 from aarch64.machine import Machine
+from cli.lessons import LESSONS
 from cli.lessons.normal import NORMAL
 from cli.lessons.stage import probed
 from cli.xol.act import Act
 from cli.xol.episode import Episode, Refusal
-from cli.xol.screen.walk import Card, Interrupted, Script, Walk
+from cli.xol.screen.walk import Interrupted, Opening, Question, Script, Walk
 from kprobes.manager import Kprobes
 from kprobes.probe import Kprobe
 from kprobes.profiles import V7_2, V15
@@ -40,7 +41,7 @@ def where(position):
     view = position.view
     if isinstance(view, Episode):
         return position.act + 1, view.hit, position.index + 1
-    return position.act + 1, view.name if isinstance(view, Card) else type(view).__name__
+    return position.act + 1, type(view).__name__
 
 
 def walked(script, *moves):
@@ -65,17 +66,17 @@ def to_the_end(script, move="forward", position=None):
 
 def test_a_lesson_goes_from_act_to_act_and_ends_with_the_question():
     assert [where(position) for position in to_the_end(LESSON_SCRIPT)] == [
-        (1, "OPENING"),
+        (1, "Opening"),
         *((1, 1, moment + 1) for moment in range(STEPPED)),
         (2, "Refusal"),
         *((3, 2, moment + 1) for moment in range(BY_BRK)),
-        (3, "QUESTION"),
+        (3, "Question"),
     ]
 
 
 def test_a_program_goes_from_hit_to_hit():
     assert [where(position) for position in to_the_end(PROGRAM_SCRIPT)] == [
-        (1, "OPENING"),
+        (1, "Opening"),
         *((1, hit + 1, moment + 1) for hit in range(HITS) for moment in range(STEPPED)),
         (1, "End"),
     ]
@@ -87,6 +88,15 @@ def test_backwards_is_forwards_in_reverse(script):
     assert [*to_the_end(script, "back", forwards[-1])] == forwards[::-1]
 
 
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_lesson_can_be_walked_to_its_end_and_back(name):
+    script = Script.of_lesson(LESSONS[name])
+    forwards = [*to_the_end(script)]
+    assert (Opening, Question) == (type(forwards[0].view), type(forwards[-1].view))
+    assert {*range(len(script.stages))} == {position.act for position in forwards}
+    assert [*to_the_end(script, "back", forwards[-1])] == forwards[::-1]
+
+
 @pytest.mark.parametrize(
     ("script", "moves", "expected"),
     [
@@ -94,7 +104,7 @@ def test_backwards_is_forwards_in_reverse(script):
         (LESSON_SCRIPT, ["next_hit", "next_hit"], (1, 2, 1)),
         (LESSON_SCRIPT, ["next_hit", "next_hit", "back"], (1, 1, STEPPED)),
         (LESSON_SCRIPT, ["next_hit", "next_hit", "final", "forward"], (1, 3, 1)),
-        (LESSON_SCRIPT, ["next_act", "back"], (1, "OPENING")),
+        (LESSON_SCRIPT, ["next_act", "back"], (1, "Opening")),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act"], (3, 2, 1)),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act", "previous_hit"], (3, 1, 1)),
         (LESSON_SCRIPT, ["next_act", "next_act", "next_act", "next_hit", "back"], (3, 2, BY_BRK)),
@@ -109,7 +119,7 @@ def test_backwards_is_forwards_in_reverse(script):
         (LESSON_SCRIPT, ["next_exception", "next_exception", "next_exception"], (2, "Refusal")),
         (PROGRAM_SCRIPT, ["next_exception", "next_exception", "next_exception"], (1, 2, 2)),
         (PROGRAM_SCRIPT, ["next_hit", "next_hit", "previous_exception"], (1, 1, 10)),
-        (PROGRAM_SCRIPT, ["next_exception", "previous_exception"], (1, "OPENING")),
+        (PROGRAM_SCRIPT, ["next_exception", "previous_exception"], (1, "Opening")),
         (PROGRAM_SCRIPT, ["next_hit", "final", "first"], (1, 1, 1)),
     ],
     ids=lambda item: " ".join(item) if isinstance(item, list) else None,

@@ -36,8 +36,8 @@ def test_decoding_is_total_and_gives_what_is_in_the_word(word) -> None:
 
 @given(encodings(), st.integers(0, 31))
 def test_what_is_read_at_once_is_what_is_extracted_and_accepted(encoding, bit) -> None:
-    definition, fields = encoding.definition, encoding.fields
-    word = definition.encode(fields) ^ (1 << bit) & ~definition.pattern.mask
+    definition = encoding.definition
+    word = encoding.word ^ (1 << bit) & ~definition.pattern.mask
     extracted = definition.extract(word)
     assert definition.read(word) == (extracted if definition.accepts(extracted) else None)
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import find, settings
 
 from aarch64.sampling import ProgramOptions
-from aarch64.strategies import WordKind, encodings, programs, states, values, words
+from aarch64.strategies import WordKind, encodings, programs, values, words
 
 SEARCH = settings(max_examples=3000, database=None, derandomize=True)
 
@@ -16,13 +16,10 @@ def simplest(strategy, condition):
 @pytest.mark.parametrize(
     ("selection", "condition", "text"),
     [
-        ({}, lambda _: True, "add x0, x0, #0"),
-        ({"definition": "ADD (shifted register)"}, lambda _: True, "add x0, x0, x0"),
         ({"definition": "ADD (shifted register)"}, lambda item: item.fields["imm6"], "add x0, x0, x0, lsl #1"),
-        ({"definition": "ADD (shifted register)"}, lambda item: item.fields["imm6"] >= 3, "add x0, x0, x0, lsl #3"),
+        ({"definition": "ADD (shifted"}, lambda item: item.fields["imm6"] >= 3, "add x0, x0, x0, lsl #3"),
         ({"definition": "ADD (shifted register)"}, lambda item: not item.fields["sf"], "add w0, w0, w0"),
         ({"definition": "LDUR"}, lambda item: item.fields["imm9"] < 0, "ldur w0, [x0, #-1]"),
-        ({"feature": "LSE"}, lambda item: item.text.startswith("ldadd "), "ldadd w0, w0, [x0]"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -35,25 +32,14 @@ def test_a_word():
     assert simplest(words(WordKind.UNIFORM), lambda word: word > 0xFF) == 0x100
 
 
-def test_a_state():
-    assert repr(simplest(states(), lambda state: state.x[3] > 4)) == "state(x3=0x5)"
+def test_a_value():
     assert simplest(values(), lambda value: value > 1000) == 1001
 
 
 SHORT = ProgramOptions(group="Bitfield move", length=3)
 
 
-@pytest.mark.parametrize(
-    ("options", "part", "body"),
-    [
-        (SHORT, "", []),
-        (SHORT, "sbfx", ["sbfx x0, x0, #0, #1"]),
-        (SHORT, "bl f", ["bl f1"]),
-        (ProgramOptions(length=3, with_faults=True), "brk", ["brk #0"]),
-    ],
-    ids=["any", "an instruction", "a call", "an exception"],
-)
-def test_a_program(options, part, body):
-    program = simplest(programs(options), lambda program: part in program.text)
+def test_a_program():
+    program = simplest(programs(SHORT), lambda program: "bl f" in program.text)
     lines = [line.strip() for line in program.text.splitlines()]
-    assert lines[lines.index("begin:") + 1 : lines.index("done:")] == body
+    assert lines[lines.index("begin:") + 1 : lines.index("done:")] == ["bl f1"]

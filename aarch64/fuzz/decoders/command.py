@@ -7,7 +7,8 @@ The protocol, which is all that a program has to keep to:
   nothing, for an unallocated encoding; or `allocated`, if it has no text for it. The address is not known: PC-relative
   operands are offsets in bytes (`b #8`, `adrp x0, #4096`).
 - At the end of its input it ends with status 0. It is run once for each batch of words, up to some thousands, and need
-  not flush its output. What it writes to standard error is shown when it fails.
+  not flush its output. When it fails, it is run again to find the word for which it does, and the last line that it
+  has written to standard error is shown.
 
 The command line is split as a shell does, and run without one.
 """
@@ -31,6 +32,10 @@ _UNALLOCATED = ("", "undefined")
 _NO_TEXT = "allocated"
 
 
+class _FailureError(OracleError):
+    """It was run, and has not answered as it should: perhaps for the sake of one word."""
+
+
 @attrs.frozen
 class Command:
     """A program that decodes; `timeout` is what it has for a batch, in seconds."""
@@ -52,18 +57,43 @@ class Command:
         """The answer for each word.
 
         Raises:
-            OracleError: it cannot be run, fails, takes too long, or writes another number of lines.
+            OracleError: it cannot be run, fails, takes too long, or writes another number of lines. If a single word
+                makes it fail, the message tells which.
         """
+        try:
+            return self._answers(words)
+        except _FailureError as error:
+            culprit = self._culprit(words)
+            told = "" if culprit is None else f" (so it does for {culprit:#010x} alone)"
+            raise OracleError(f"{error}{told}") from error
+
+    def _answers(self, words: Sequence[int]) -> list[Answer]:
         if not words:
             return []
-        output = self._output("".join(f"{word:08x}\n" for word in words))
-        lines = output.splitlines()
+        lines = self._output("".join(f"{word:08x}\n" for word in words)).splitlines()
         if len(lines) != len(words):
-            raise OracleError(
-                f"{self.command}: {len(lines)} lines for {len(words)} words ({words[0]:#010x} to {words[-1]:#010x}): "
+            raise _FailureError(
+                f"{self.command}: {len(lines)} lines for {len(words)} words: "
                 "want one line for each word, empty or 'undefined' for an unallocated encoding"
             )
         return [_answer(line.strip()) for line in lines]
+
+    def _culprit(self, words: Sequence[int]) -> int | None:
+        """A word for which alone it fails, looked for by halves; None if each half by itself is answered."""
+        while len(words) > 1:
+            middle = len(words) // 2
+            failing = next((half for half in (words[:middle], words[middle:]) if self._fails(half)), None)
+            if failing is None:
+                return None
+            words = failing
+        return words[0]
+
+    def _fails(self, words: Sequence[int]) -> bool:
+        try:
+            self._answers(words)
+        except _FailureError:
+            return True
+        return False
 
     def _output(self, text: str) -> str:
         try:
@@ -80,12 +110,12 @@ class Command:
         except OSError as error:
             raise OracleError(f"{self.command}: cannot be run: {error.strerror}") from error
         if done.returncode:
-            raise OracleError(f"{self.command}: {_end(done.returncode)}{_last_line(done.stderr)}")
+            raise _FailureError(f"{self.command}: {_end(done.returncode)}{_last_line(done.stderr)}")
         try:
             return done.stdout.decode("ascii")
         except UnicodeDecodeError as error:
             line = done.stdout[: error.start].count(b"\n") + 1
-            raise OracleError(f"{self.command}: line {line} is not ASCII") from error
+            raise _FailureError(f"{self.command}: line {line} is not ASCII") from error
 
 
 def _answer(line: str) -> Answer:

@@ -24,7 +24,7 @@ from cli.xol.screen.keys import KEYS, foot
 from cli.xol.screen.layout import Layout, layout
 from cli.xol.screen.pages import head, notice, page, place
 from cli.xol.screen.table import table
-from cli.xol.screen.walk import Card, Interrupted, Walk
+from cli.xol.screen.walk import Interrupted, Question, Walk
 from cli.xol.screen.widgets import Help, PaneView, Prompt, text_of
 
 if TYPE_CHECKING:
@@ -73,6 +73,7 @@ class XolApp(App[int]):
 
     CSS = """
     Screen { layout: vertical; }
+    PaneView { height: 1fr; }
     #head { height: auto; text-style: bold; }
     #notice, #foot { height: auto; }
     #notice { text-style: bold; }
@@ -219,7 +220,7 @@ class XolApp(App[int]):
 
     def action_answer(self) -> None:
         """Answer the question, if it is asked."""
-        if self.position.view is Card.QUESTION:
+        if isinstance(self.position.view, Question):
             self._is_answered = True
             self._show()
 
@@ -276,7 +277,7 @@ class XolApp(App[int]):
         self._end(console.INTERRUPTED)
 
     def _end(self, status: int) -> None:
-        if self._since is not None:
+        if not self.is_idle:
             self.walk.interrupt()
         self.exit(status)
 

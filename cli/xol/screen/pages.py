@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cli.console import Style
+from cli.lessons.stage import source
 from cli.xol.episode import Episode, Refusal
 from cli.xol.screen.pane import Pane, wrapped
 from cli.xol.screen.panes import ended
-from cli.xol.screen.walk import Card
-from cli.xol.text import ending
+from cli.xol.screen.walk import Opening, Question
+from cli.xol.text import ending, profile, side_by_side
 from kprobes.story import End
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def head(script: Script, position: Position) -> str:
     """Where one is, in a line."""
     parts = [script.name]
-    if not isinstance(position.view, Card) and script.lesson is not None:
+    if not isinstance(position.view, Opening | Question) and script.lesson is not None:
         parts.append(f"act {position.act + 1} of {len(script.stages)}")
     if isinstance(position.view, Episode | Refusal):
         parts.append(position.view.profile)
@@ -48,23 +49,22 @@ def notice(position: Position) -> str:
     episode = position.episode
     if position.notice or episode is None or position.index > 0 or not episode.title:
         return position.notice
-    return f"{episode.title} ({episode.profile}: {episode.summary})"
+    return f"{episode.title} ({profile(episode)})"
 
 
 def page(script: Script, position: Position, columns: int, *, is_answered: bool) -> Pane:
     """What is shown where there is no moment."""
     view = position.view
-    if view is Card.OPENING:
+    if isinstance(view, Opening):
         return _opening(script, columns)
-    if view is Card.QUESTION:
+    if isinstance(view, Question):
         assert script.lesson is not None
-        return _question(script.lesson, columns, is_answered=is_answered)
+        return _question(script.lesson, view, columns, is_answered=is_answered)
     if isinstance(view, Refusal):
-        texts = [view.title, f"profile {view.profile}: {view.summary}", view.reason]
+        texts = [view.title, profile(view), view.reason]
         return Pane(f"{view.spec} is refused", [*_paragraphs(texts, columns)])
     if isinstance(view, End):
         return Pane("the end of the run", [*_paragraphs([f"The run had {ending(view)}.", *view.stop.details], columns)])
-    assert isinstance(view, Episode)
     return Pane("the end of the run", [*_paragraphs([ended(view)], columns)])
 
 
@@ -74,12 +74,17 @@ _BEGINNING = "The beginning of the run. n goes on to the hit that is asked for, 
 def _opening(script: Script, columns: int) -> Pane:
     if script.lesson is None:
         return Pane(script.name, [*_paragraphs([_BEGINNING], columns)])
-    return Pane(script.name, [*_paragraphs([script.lesson.title, *script.lesson.introduction], columns)])
+    lesson = script.lesson
+    program = [line for text in source(lesson.program).splitlines() for line in wrapped(text, columns) or [""]]
+    return Pane(script.name, [*_paragraphs([lesson.title, *lesson.introduction], columns), *program])
 
 
-def _question(lesson: Lesson, columns: int, *, is_answered: bool) -> Pane:
+def _question(lesson: Lesson, question: Question, columns: int, *, is_answered: bool) -> Pane:
     answer = lesson.answer if is_answered else "Press a for the answer."
-    return Pane("question", [*_paragraphs([lesson.question, answer], columns)])
+    asked = [*_paragraphs([lesson.question, answer], columns)]
+    if question.comparison is None:
+        return Pane("question", asked)
+    return Pane("question", [*side_by_side(question.comparison, columns), "", *asked])
 
 
 def _paragraphs(texts: list[str], columns: int) -> Iterator[Line]:

@@ -1,9 +1,9 @@
 """The pane of what has happened so far, a row for each moment: on whose track it was, and the bits of a step.
 
-    cycle  prog  exce  slot                          PSTATE   saved    MDSCR
-                                                     D I SS   D I SS   SS KDE MDE
-        6  o     |     |     before the probe        0 1  0   - -  -    0   0   0
-        7  +---->!     |     BRK taken               1*1  0   0 1  0    0   0   0
+                                                PSTATE  saved   MDSCR
+     cycle  prog  exce  slot                    D I SS  D I SS  SS KDE MDE
+         6  o     |     |     before the probe  0 1  0  - -  -   0   0   0
+    >    7  +---->!     |     BRK taken         1*1  0  0*1* 0*  0   0   0
 
 An exception that was taken is `!`, any other moment `o`; an arrow comes from the track of the moment before. A bit that
 has changed since is marked.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from cli.console import Span, Style
+from cli.xol.bits import GROUPS, changes
 from cli.xol.screen.pane import COUNT, Pane
 from cli.xol.screen.panes import CHANGED, HERE
 from kprobes.story import Lane
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cli.console import Line
+    from cli.xol.bits import Bit
     from cli.xol.episode import Episode
     from kprobes.host import Strip
     from kprobes.story import StoryMoment
@@ -31,12 +33,6 @@ if TYPE_CHECKING:
 _ALWAYS = (Lane.GUEST, Lane.KERNEL, Lane.SLOT)
 """The tracks that are shown even where nothing is on them."""
 
-_GROUPS = {
-    "PSTATE": {"d": "D", "i": "I", "ss": "SS"},
-    "saved": {"r_d": "D", "r_i": "I", "r_ss": "SS"},
-    "MDSCR": {"mdscr_ss": "SS", "kde": "KDE", "mde": "MDE"},
-}
-"""The bits of a row, in groups, each with the title of its column."""
 _GAP = 1
 
 
@@ -91,7 +87,7 @@ class _Table:
         self._shape, self._moments = shape, moments
         self._lanes = [lane for lane in Lane if lane in used or lane in _ALWAYS]
         self._cycle = max(len("cycle"), *(len(str(moment.cycle)) for moment in moments)) if shape.has_cycle else 0
-        self._title = max(len(_title(moment)) for moment in moments) if shape.has_title else 0
+        self._title = max(len(moment.indented) for moment in moments) if shape.has_title else 0
 
     @property
     def columns(self) -> int:
@@ -100,7 +96,7 @@ class _Table:
 
     def head(self) -> Iterator[Line]:
         """The titles of the columns."""
-        groups = "".join(f"{name:<{self._group_columns(bits)}}" for name, bits in _GROUPS.items())
+        groups = "".join(f"{name.partition('_')[0]:<{self._group_columns(bits)}}" for name, bits in GROUPS.items())
         titles = self._titles()
         yield [Span(" " * sum(map(len, titles[:-1])) + groups.rstrip(), Style.NOTE)]
         yield [Span("".join(titles).rstrip(), Style.NOTE)]
@@ -116,20 +112,14 @@ class _Table:
         cycle = f"{'cycle':>{self._cycle}}  " if self._cycle else ""
         lanes = "".join(f"{lane.value[: min(4, self._shape.cell - 1)]:{self._shape.cell}}" for lane in self._lanes)
         title = f"{'':{self._title}}  " if self._title else ""
-        bits = "".join(
-            "".join(f"{self._bit_title(bit):>{self._bit_columns(bit)}} " for bit in group.values()) + " " * _GAP
-            for group in _GROUPS.values()
-        )
+        bits = "".join("".join(f"{self._bit_title(bit)} " for bit in group) + " " * _GAP for group in GROUPS.values())
         return [f"{' ' * len(HERE)}{cycle}", lanes, title, bits.removesuffix(" " * _GAP)]
 
-    def _bit_title(self, title: str) -> str:
-        return title if self._shape.is_wide or title == "SS" else title[0]
+    def _bit_title(self, bit: Bit) -> str:
+        return bit.label if self._shape.is_wide or bit.label == "SS" else bit.label[0]
 
-    def _bit_columns(self, title: str) -> int:
-        return len(self._bit_title(title))
-
-    def _group_columns(self, bits: dict[str, str]) -> int:
-        return sum(self._bit_columns(title) + 1 for title in bits.values()) + _GAP
+    def _group_columns(self, group: tuple[Bit, ...]) -> int:
+        return sum(len(self._bit_title(bit)) + 1 for bit in group) + _GAP
 
     def _row(self, moment: StoryMoment, before: StoryMoment | None, *, is_here: bool) -> Line:
         style = Style.HEADING if is_here else Style.TEXT
@@ -138,7 +128,7 @@ class _Table:
             start += f"{moment.cycle:{self._cycle}}  "
         start += self._track(moment, before)
         if self._title:
-            start += f"{_title(moment):{self._title}}  "
+            start += f"{moment.indented:{self._title}}  "
         return [Span(start, style), *self._bits(moment.strip, None if before is None else before.strip)]
 
     def _track(self, moment: StoryMoment, before: StoryMoment | None) -> str:
@@ -156,15 +146,10 @@ class _Table:
         return "".join(drawn)
 
     def _bits(self, strip: Strip, before: Strip | None) -> Iterator[str | Span]:
-        for group in _GROUPS.values():
-            for name, title in group.items():
-                value = getattr(strip, name)
-                text = f"{'-' if value is None else value:>{self._bit_columns(title)}}"
-                earlier = None if before is None else getattr(before, name)
-                changed = None not in (value, earlier) and value != earlier
-                yield Span(f"{text}{CHANGED}", Style.BAD) if changed else f"{text} "
+        changed = changes(before, strip)
+        for group in GROUPS.values():
+            for bit in group:
+                value = bit.of(strip)
+                text = f"{'-' if value is None else value:>{len(self._bit_title(bit))}}"
+                yield Span(f"{text}{CHANGED}", Style.BAD) if bit in changed else f"{text} "
             yield " " * _GAP
-
-
-def _title(moment: StoryMoment) -> str:
-    return f"{'  ' * moment.depth}{moment.title}"

@@ -6,13 +6,13 @@ are told anew from saved states.
 
 from __future__ import annotations
 
-from enum import Enum, unique
 from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
 from cli.xol.act import Act
 from cli.xol.episode import Episode, Refusal
+from cli.xol.performance import Performance
 from cli.xol.text import ending
 from kprobes.story import End
 
@@ -21,22 +21,28 @@ if TYPE_CHECKING:
 
     from aarch64.machine import Machine
     from cli.lessons.lesson import Lesson
-    from cli.xol.performance import Staged
+    from cli.xol.performance import Comparison, Staged
     from kprobes.story import StoryMoment
 
 
-@unique
-class Card(Enum):
-    """What is shown instead of a hit."""
-
-    OPENING = "opening"
+@attrs.frozen
+class Opening:
     """What is about to be shown: the introduction of a lesson."""
-    QUESTION = "question"
-    """The question at the end of a lesson."""
 
 
-View: TypeAlias = Episode | Refusal | End | Card
-"""What is shown: a hit, why there is none, the end of a run, a card."""
+@attrs.frozen
+class Question:
+    """The question at the end of a lesson.
+
+    Attributes:
+        comparison: the facts of its hits side by side, if they can be compared.
+    """
+
+    comparison: Comparison | None
+
+
+View: TypeAlias = Opening | Episode | Refusal | End | Question
+"""What is shown: a hit, why there is none, the end of a run; what is before and behind them."""
 
 
 @attrs.frozen
@@ -120,15 +126,15 @@ class Walk:
 
     def begin(self) -> Position:
         """Where a walk begins."""
-        return Position(0, Card.OPENING)
+        return Position(0, Opening())
 
     def forward(self, position: Position) -> Position:
         """To the next moment: of the hit, or the first one of what follows."""
         if position.index < position.last:
             return position.at(position.index + 1)
-        if position.view is Card.OPENING:
+        if isinstance(position.view, Opening):
             return self._open(0)
-        if position.view is Card.QUESTION:
+        if isinstance(position.view, Question):
             return position.stay("this is the end")
         if isinstance(position.view, Episode) and not self._leads_on(position.act, position.view.hit):
             return self._hit(position.act, position.view.hit + 1)
@@ -138,9 +144,9 @@ class Walk:
         """To the moment before: of the hit, or the last one of what came before."""
         if position.index > 0:
             return position.at(position.index - 1)
-        if position.view is Card.OPENING:
+        if isinstance(position.view, Opening):
             return position.stay("this is the beginning")
-        if position.view is Card.QUESTION:
+        if isinstance(position.view, Question):
             return self._at_end(self._open(position.act))
         if isinstance(position.view, End) and position.view.hits:
             return self._at_end(self._hit(position.act, position.view.hits))
@@ -168,7 +174,7 @@ class Walk:
 
     def next_hit(self, position: Position) -> Position:
         """To the first moment of the next hit of the act."""
-        if position.view is Card.OPENING:
+        if isinstance(position.view, Opening):
             return self._open(0)
         if isinstance(position.view, End):
             return position.stay(f"there is no other hit: {ending(position.view)}")
@@ -189,7 +195,7 @@ class Walk:
     def run(self, position: Position) -> Position:
         """Run the act to its end."""
         staged = self._stage(position.act)
-        if position.view is Card.QUESTION or isinstance(staged, Refusal):
+        if isinstance(position.view, Question) or isinstance(staged, Refusal):
             return position.stay("nothing is running here")
         return Position(position.act, self._finish(staged))
 
@@ -212,21 +218,25 @@ class Walk:
 
     def next_act(self, position: Position) -> Position:
         """To the first moment of the next act; behind the last one, to the question."""
-        if position.view is Card.OPENING:
+        if isinstance(position.view, Opening):
             return self._open(0)
         if position.act + 1 < len(self.script.stages):
             return self._open(position.act + 1)
-        if self.script.lesson is None or position.view is Card.QUESTION:
+        if self.script.lesson is None or isinstance(position.view, Question):
             return position.stay("this is the end")
-        return Position(position.act, Card.QUESTION)
+        return Position(position.act, self._question())
 
     def previous_act(self, position: Position) -> Position:
         """To the first moment of the act before; before the first one, to the opening."""
-        if position.view is Card.OPENING:
+        if isinstance(position.view, Opening):
             return position.stay("this is the beginning")
-        if position.view is Card.QUESTION:
+        if isinstance(position.view, Question):
             return self._open(position.act)
         return self.begin() if position.act == 0 else self._open(position.act - 1)
+
+    def _question(self) -> Question:
+        views = (self._open(act).view for act in range(len(self.script.stages)))
+        return Question(Performance(tuple(view for view in views if isinstance(view, Episode | Refusal))).comparison)
 
     # --- while a move takes its time
 

@@ -1,28 +1,28 @@
-"""The widgets: a pane that tells which of its lines are seen, a prompt, the page of help."""
+"""The widgets: a pane, a prompt, the page of help."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import attrs
 from rich.text import Text
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Input, Label, Static
+from textual.widget import Widget
+from textual.widgets import Input, Label
 
 from cli.console import Style
 from cli.xol.screen.keys import help_page
-from cli.xol.screen.pane import Pane
+from cli.xol.screen.pane import Pane, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from textual.app import ComposeResult
     from textual.binding import BindingType
-    from textual.events import Resize
     from textual.geometry import Size
 
-    from cli.console import Line
+    from cli.console import Line, Span
 
 _STYLES = {Style.TEXT: "", Style.NOTE: "italic", Style.BAD: "bold red", Style.SYMBOL: "yellow", Style.HEADING: "bold"}
 
@@ -34,85 +34,90 @@ def text_of(lines: Iterable[Line]) -> Text:
     )
 
 
-def _part(part: object) -> tuple[str, str]:
-    if isinstance(part, str):
-        return part, ""
-    return part.text, _STYLES[part.style]  # type: ignore[attr-defined]  # a Span
+def _part(part: str | Span) -> tuple[str, str]:
+    return (part, "") if isinstance(part, str) else (part.text, _STYLES[part.style])
 
 
-class PaneView(VerticalScroll):
-    """A pane, which is drawn anew for each width it gets; its title has which of the lines are seen."""
+_LEAST = 3
+"""Rows that a title and two lines take: with less, what stays above the lines goes."""
 
-    DEFAULT_CSS = """
-    PaneView { border-top: solid; scrollbar-size: 0 0; height: 1fr; }
-    PaneView:focus { border-top: double; }
-    PaneView > .head { dock: top; height: auto; }
-    PaneView > .body { height: auto; }
+
+class PaneView(Widget, can_focus=True):
+    """A pane: a title, which has which of the lines are seen, and as many of them as there is room for.
+
+    All of it is drawn at once for the size it has: what has to be seen is seen from the first moment on.
     """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up", "scroll(-1)", show=False),
+        Binding("down", "scroll(1)", show=False),
+        Binding("pageup", "scroll_page(-1)", show=False),
+        Binding("pagedown", "scroll_page(1)", show=False),
+    ]
 
     def __init__(self, name: str) -> None:
         super().__init__(id=name)
         self._draw: Callable[[int], Pane] = lambda _columns: Pane("", ())
-        self._pane = Pane("", ())
-        self._head, self._body = Static(classes="head"), Static(classes="body")
-
-    def compose(self) -> ComposeResult:
-        """The lines, and those that stay above them."""
-        yield self._head
-        yield self._body
+        self._scrolled = 0
+        """Lines that the user has scrolled on, from where what has to be seen is seen."""
 
     def show(self, draw: Callable[[int], Pane]) -> None:
         """Show what a function makes of the number of columns."""
-        self._draw = draw
-        self._redraw()
-
-    def on_resize(self, _event: Resize) -> None:
-        """Draw for the new width."""
-        self._redraw()
+        self._draw, self._scrolled = draw, 0
+        self.refresh(layout=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:  # noqa: ARG002  (Textual's)
-        """As many rows as there are lines, where there is room for them."""
-        return len(self._pane.head) + len(self._pane.lines)
+        """As many rows as there are lines, where there is room for them.
 
-    def watch_scroll_y(self, old: float, new: float) -> None:
-        """Tell which lines are seen now."""
-        super().watch_scroll_y(old, new)
-        self._tell(int(new))
+        A grid asks with the width of one of its columns, even of what spans several: what it got last is better.
+        """
+        pane = self._drawn(self.size.width or width)
+        return 1 + len(pane.head) + len(pane.lines)
 
-    def watch_virtual_size(self) -> None:
-        """The lines have got their place: now the one that has to be seen can be scrolled to."""
-        self._settle()
+    def on_resize(self) -> None:
+        """Another width may take other rows."""
+        self.refresh(layout=True)
 
-    def _redraw(self) -> None:
-        columns = self.content_size.width
-        if columns <= 0:
-            return
-        self._pane = pane = self._draw(columns)
-        self._head.display = bool(pane.head)
-        self._head.update(text_of(pane.head))
-        self._body.update(text_of(pane.lines))
-        self._tell(self._first)
-        self.call_after_refresh(self._settle)
+    def render(self) -> Text:
+        """The title, then the lines."""
+        columns, rows = self.size
+        pane = self._drawn(columns)
+        if len(pane.head) + _LEAST > rows:
+            pane = attrs.evolve(pane, head=())
+        view = self._view(pane, rows)
+        rule = "\N{BOX DRAWINGS DOUBLE HORIZONTAL}" if self.has_focus else "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+        seen = "" if len(view) == len(pane.lines) else f"  {view.start + 1}-{view.stop}/{len(pane.lines)}"
+        title = shortened(pane.title, columns - len(seen) - 2)
+        return text_of([f"{rule}{title}{seen}".ljust(columns, rule), *pane.head, *pane.lines[view.start : view.stop]])
 
-    def _settle(self) -> None:
-        """Have the line seen that has to be."""
-        self.scroll_to(y=self._first, animate=False, force=True, immediate=True)
+    def _drawn(self, columns: int) -> Pane:
+        return self._draw(columns).folded(columns) if columns else Pane("", ())
 
-    @property
-    def _rows(self) -> int:
-        """How many lines are seen at once."""
-        return max(self.content_size.height - len(self._pane.head), 0)
+    def _view(self, pane: Pane, rows: int) -> range:
+        """The lines that are seen: if not all, the one that has to be in the middle, until the user scrolls on."""
+        room = max(rows - 1 - len(pane.head), 0)
+        last = max(len(pane.lines) - room, 0)
+        wanted = max(0, min(pane.seen - room // 2, last))
+        first = max(0, min(wanted + self._scrolled, last))
+        self._scrolled = first - wanted
+        return range(first, min(first + room, len(pane.lines)))
 
-    @property
-    def _first(self) -> int:
-        """The first line that is seen: the one that has to be is in the middle, if not all are."""
-        return max(0, min(self._pane.seen - self._rows // 2, len(self._pane.lines) - self._rows))
+    def action_scroll(self, lines: int) -> None:
+        """See what is further down, or up."""
+        self._scrolled += lines
+        self.refresh()
 
-    def _tell(self, first: int) -> None:
-        total = len(self._pane.lines)
-        last = min(first + self._rows, total)
-        seen = "" if last - first >= total else f"  {first + 1}-{last}/{total}"
-        self.border_title = Text(f"{self._pane.title}{seen}").markup
+    def action_scroll_page(self, pages: int) -> None:
+        """The same, by all that is seen but a line."""
+        self.action_scroll(pages * max(self.size.height - 2, 1))
+
+    def on_mouse_scroll_up(self) -> None:
+        """The wheel."""
+        self.action_scroll(-1)
+
+    def on_mouse_scroll_down(self) -> None:
+        """The wheel."""
+        self.action_scroll(1)
 
 
 class _Modal(ModalScreen[str]):
