@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from tests.mutation.mutants import Source
-from tests.mutation.running import Outcome, check_unchanged, enter_copy, outcome, read_plan
+from tests.mutation.running import Outcome, enter_copy, outcome, read_plan, time_limit
 from tests.mutation.survivors import Judgement, read_survivors
 
 if TYPE_CHECKING:
@@ -75,9 +75,9 @@ def _targets(plan: Plan, options: argparse.Namespace) -> list[Target]:
     return chosen if options.each is None else [attrs.evolve(item, mutants=options.each) for item in chosen]
 
 
-def _run(target: Target, source: Source, mutants: Sequence[Mutant], timeout: float) -> Result:
+def _run(target: Target, source: Source, mutants: Sequence[Mutant], plan: Plan) -> Result:
     start = time.monotonic()
-    check_unchanged(target)
+    timeout = time_limit(target, plan)
     outcomes = {}
     for number, mutant in enumerate(mutants, 1):
         outcomes[mutant.change] = found = outcome(mutant, target, timeout)
@@ -141,7 +141,7 @@ def main() -> int:
             known = source.find(judged)
             missing -= {mutant.change for mutant in known}
             drawn = known if options.listed else source.sample(target.mutants, seed)
-            results.append(_run(target, source, drawn, plan.timeout))
+            results.append(_run(target, source, drawn, plan))
     share, told = _share(results, judged)
     problems = list(_problems(results, listed, missing))
     if share < LEAST_KILLED and not options.listed:

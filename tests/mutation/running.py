@@ -9,6 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from enum import Enum
 from pathlib import Path
@@ -59,17 +60,26 @@ class Target:
 
 @attrs.frozen
 class Plan:
-    """What is mutated: the seed of the sample, the seconds that a mutant's tests may take, and the files."""
+    """What is mutated.
+
+    Attributes:
+        seed: of the sample.
+        times_as_long: how much longer than those of the program the tests of a mutant may take;
+        least_seconds: but so long in any case.
+        targets: the files.
+    """
 
     seed: int
-    timeout: float
+    times_as_long: float
+    least_seconds: float
     targets: tuple[Target, ...]
 
 
 def read_plan() -> Plan:
     """The plan in `targets.toml`."""
     found = tomllib.loads(Path(__file__).with_name("targets.toml").read_text())
-    return Plan(found["seed"], found["timeout"], tuple(Target(**entry) for entry in found["target"]))
+    targets = tuple(Target(**entry) for entry in found["target"])
+    return Plan(found["seed"], found["times_as_long"], found["least_seconds"], targets)
 
 
 def enter_copy(folder: Path) -> None:
@@ -86,12 +96,13 @@ def enter_copy(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 
 
-def check_unchanged(target: Target) -> None:
-    """Run the tests of a target on the program as it is.
+def time_limit(target: Target, plan: Plan) -> float:
+    """Run the tests of a target on the program as it is; the seconds that those of a mutant may take.
 
     Raises:
         SystemExit: they fail, so that they could not tell a mutant.
     """
+    start = time.monotonic()
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
         shlex.split(target.command), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -99,6 +110,7 @@ def check_unchanged(target: Target) -> None:
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"{done.stdout}\n{target.file}: its tests fail without any mutant")
+    return max(plan.least_seconds, plan.times_as_long * (time.monotonic() - start))
 
 
 def outcome(mutant: Mutant, target: Target, timeout: float) -> Outcome:
