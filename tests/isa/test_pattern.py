@@ -40,6 +40,20 @@ def test_x_is_ignored() -> None:
     assert (pattern.mask, pattern.value) == (0xA000_0000, 0x8000_0000)
 
 
+@pytest.mark.parametrize(
+    ("text", "ignored", "should_be_one"),
+    [
+        (ADD, 0, 0),
+        ("1x0 " + "x" * 29, 0x5FFF_FFFF, 0),
+        ("(11) 0x " + "0" * 20 + " rn:3 (1) imm:s4", 0xD000_0010, 0xC000_0010),
+        ("x " * 4 + "rn:8 (11111) " + "0" * 10 + " rd:5", 0xF00F_8000, 0x000F_8000),
+    ],
+)
+def test_what_is_neither_literal_nor_a_field_is_ignored(text, ignored, should_be_one) -> None:
+    pattern = parse_pattern(text)
+    assert (pattern.ignored, pattern.should_be_one) == (ignored, should_be_one)
+
+
 def test_fields_lie_from_bit_31_downwards() -> None:
     fields = {field.name: (field.low, field.width) for field in parse_pattern(ADD).fields}
     assert fields == {"sf": (31, 1), "shift": (22, 2), "rm": (16, 5), "imm6": (10, 6), "rn": (5, 5), "rd": (0, 5)}

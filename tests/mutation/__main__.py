@@ -6,7 +6,7 @@
     python -m tests.mutation --each 200 --seed 2  another sample, larger
 
 Exit status 1: a mutant survives that survivors.toml does not list, one listed there does not survive, or there is no
-such mutant (any more); too few are killed. 2: wrong usage.
+such mutant (any more); too few are killed. 2: wrong usage. 130: interrupted, and what was done until then is reported.
 """
 
 from __future__ import annotations
@@ -31,20 +31,29 @@ if TYPE_CHECKING:
 
     from tests.mutation.mutants import Mutant
     from tests.mutation.running import Plan, Target
-    from tests.mutation.survivors import Change, Survivor
+    from tests.mutation.survivors import Change
 
 LEAST_KILLED = 0.95
 """Of the mutants that are not equivalent, in the whole sample."""
 
 
-@attrs.frozen
+@attrs.define
 class Result:
-    """What became of the mutants drawn from a file: of `mutants` that there are, and in how many seconds."""
+    """What became of the mutants of a file.
+
+    Attributes:
+        target: the file.
+        mutants: how many there are.
+        missing: what is listed and cannot be made.
+        outcomes: of those that were drawn, as far as they were run.
+        seconds: that this took.
+    """
 
     target: Target
     mutants: int
-    outcomes: dict[Change, Outcome]
-    seconds: float
+    missing: set[Change]
+    outcomes: dict[Change, Outcome] = attrs.field(factory=dict)
+    seconds: float = 0.0
 
     def count(self, *wanted: Outcome) -> int:
         """How many came to one of these ends."""
@@ -70,20 +79,37 @@ def _options() -> argparse.Namespace:
 def _targets(plan: Plan, options: argparse.Namespace) -> list[Target]:
     chosen = [item for item in plan.targets if not options.file or item.file.endswith(tuple(options.file))]
     if not chosen:
-        sys.stderr.write(f"no target ends in {options.file}; there are {', '.join(item.file for item in plan.targets)}\n")
+        sys.stderr.write(
+            f"no target ends in {options.file}; there are {', '.join(item.file for item in plan.targets)}\n"
+        )
         raise SystemExit(2)
     return chosen if options.each is None else [attrs.evolve(item, mutants=options.each) for item in chosen]
 
 
-def _run(target: Target, source: Source, mutants: Sequence[Mutant], plan: Plan) -> Result:
-    start = time.monotonic()
+def _run(result: Result, mutants: Sequence[Mutant], plan: Plan) -> None:
+    start, target = time.monotonic(), result.target
     timeout = time_limit(target, plan)
-    outcomes = {}
     for number, mutant in enumerate(mutants, 1):
-        outcomes[mutant.change] = found = outcome(mutant, target, timeout)
-        if found is not Outcome.KILLED or sys.stderr.isatty():
+        result.outcomes[mutant.change] = found = outcome(mutant, target, timeout)
+        result.seconds = time.monotonic() - start
+        if sys.stderr.isatty():
             sys.stderr.write(f"{target.file} {number}/{len(mutants)} {found.value}: {mutant.change.becomes}\n")
-    return Result(target, len(source.specs), outcomes, time.monotonic() - start)
+
+
+def _run_all(
+    targets: Sequence[Target], plan: Plan, listed: set[Change], options: argparse.Namespace
+) -> Iterator[Result]:
+    """The results, each given before its mutants are run, so that it is there when this is interrupted."""
+    seed = plan.seed if options.seed is None else options.seed
+    with TemporaryDirectory() as folder:
+        enter_copy(Path(folder))
+        for target in targets:
+            source = Source(Path(target.file))
+            known = source.find(listed)
+            of_file = {change for change in listed if change.file == target.file}
+            result = Result(target, len(source.specs), of_file - {mutant.change for mutant in known})
+            yield result
+            _run(result, known if options.listed else source.sample(target.mutants, seed), plan)
 
 
 def _table(results: Sequence[Result], judged: dict[Change, Judgement]) -> Iterator[str]:
@@ -113,41 +139,35 @@ def _share(results: Sequence[Result], judged: dict[Change, Judgement]) -> tuple[
     )
 
 
-def _problems(results: Sequence[Result], survivors: Sequence[Survivor], missing: set[Change]) -> Iterator[str]:
-    listed = {item.change for item in survivors}
+def _problems(results: Sequence[Result], listed: set[Change]) -> Iterator[str]:
     for item in results:
         for change in sorted(item.survived - listed, key=attrs.astuple):
             told = "\n".join(f"{name} = {json.dumps(value)}" for name, value in attrs.asdict(change).items())
             yield f'survives, and is not listed:\n\n[[survivor]]\n{told}\njudgement = ""\nreason = ""\n'
         for change in sorted(listed & item.outcomes.keys() - item.survived, key=attrs.astuple):
             yield f"is listed, and is {item.outcomes[change].value}: {change}"
-    for change in sorted(missing, key=attrs.astuple):
-        yield f"is listed, and there is no such mutant: {change}"
+        for change in sorted(item.missing, key=attrs.astuple):
+            yield f"is listed, and there is no such mutant: {change}"
 
 
 def main() -> int:
     """Run, compare with the list, and report; the exit status."""
-    options, plan, survivors = _options(), read_plan(), read_survivors()
+    options, plan = _options(), read_plan()
     targets = _targets(plan, options)
-    files = {item.file for item in targets}
-    listed = [item for item in survivors if item.change.file in files]
-    seed = plan.seed if options.seed is None else options.seed
-    judged = {item.change: item.judgement for item in listed}
-    results, missing = [], set(judged)
-    with TemporaryDirectory() as folder:
-        enter_copy(Path(folder))
-        for target in targets:
-            source = Source(Path(target.file))
-            known = source.find(judged)
-            missing -= {mutant.change for mutant in known}
-            drawn = known if options.listed else source.sample(target.mutants, seed)
-            results.append(_run(target, source, drawn, plan))
+    judged = {item.change: item.judgement for item in read_survivors()}
+    results: list[Result] = []
+    was_interrupted = False
+    try:
+        for result in _run_all(targets, plan, set(judged), options):
+            results.append(result)  # noqa: PERF402  (extend() may lose them when it is interrupted)
+    except KeyboardInterrupt:
+        was_interrupted = True
     share, told = _share(results, judged)
-    problems = list(_problems(results, listed, missing))
+    problems = list(_problems(results, set(judged)))
     if share < LEAST_KILLED and not options.listed:
         problems.append(f"fewer than {LEAST_KILLED:.0%} are killed")
-    print("\n".join([*_table(results, judged), told, *problems]))
-    return int(bool(problems))
+    sys.stdout.write("\n".join([*_table(results, judged), told, *problems, ""]))
+    return 130 if was_interrupted else int(bool(problems))
 
 
 if __name__ == "__main__":

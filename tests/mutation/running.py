@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 COPIED = ("aarch64", "kprobes", "cli", "tests", "examples", "pyproject.toml")
-PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--hypothesis-profile", "mutation")
+PYTEST = (
+    *(sys.executable, "-m", "pytest", "-x", "-q", "--tb=no"),
+    *("-p", "no:cacheprovider", "-p", "no:xdist", "--hypothesis-profile", "mutation"),
+)
 MOST_MEMORY = 4 << 30
 """Bytes that a test process may map: a loop without end may fill memory before its time is over."""
 
@@ -45,17 +48,18 @@ class Target:
     Attributes:
         file: its path from the root of the tree.
         mutants: how many are drawn.
-        tests: arguments of pytest: the tests that are to kill them.
+        tests: arguments of pytest, of one run each, the quickest first: the tests that are to kill them.
     """
 
     file: str
     mutants: int
-    tests: str
+    tests: tuple[str, ...] = attrs.field(converter=tuple)
 
     @property
     def command(self) -> str:
-        """The shell command that runs the tests."""
-        return shlex.join((*PYTEST, *shlex.split(self.tests)))
+        """The command that runs the tests, up to the first that fails."""
+        runs = (shlex.join((*PYTEST, *shlex.split(arguments))) for arguments in self.tests)
+        return shlex.join(("sh", "-c", " && ".join(runs)))
 
 
 @attrs.frozen
