@@ -95,6 +95,25 @@ def test_an_alias_applies_when_its_fields_and_its_condition_hold(fields, applies
     assert alias("mov", when=lambda rn: rn == 1, imm=0).applies(fields) == applies
 
 
+@pytest.mark.parametrize(
+    ("facts", "decisive"),
+    [
+        ({}, set()),
+        ({"imm": 0}, {"imm"}),
+        ({"when": lambda rn, rd: rn == rd}, {"rn", "rd"}),
+        ({"when": lambda rn, *, rd: rn == rd, "imm": 0}, {"rn", "rd", "imm"}),
+    ],
+)
+def test_fields_that_decide_whether_an_alias_applies(facts, decisive) -> None:
+    assert alias("mov", **facts).decisive == decisive
+
+
+def test_what_an_indirect_branch_may_lead_to() -> None:
+    landing = define(landing=lambda cpu, fields: fields["rd"] == cpu)
+    assert (landing.can_be_reached_by(1, {"rd": 1}), landing.can_be_reached_by(1, {"rd": 2})) == (True, False)
+    assert not define().can_be_reached_by(1, {"rd": 1})
+
+
 def test_encode_puts_every_field_in_its_place() -> None:
     definition = define()
     word = definition.encode({"sf": 1, "imm": 5, "rn": 2, "rd": 3})

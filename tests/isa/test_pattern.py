@@ -76,11 +76,16 @@ def test_overlap_and_containment(one, other, overlap, within) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"),
-    [(Field("imm", 5, 3), 8), (Field("imm", 5, 3), -1), (Field("imm", 5, 3, True), 4), (Field("imm", 5, 3, True), -5)],
+    ("field", "value", "domain"),
+    [
+        (Field("imm", 5, 3), 8, "0 to 7"),
+        (Field("imm", 5, 3), -1, "0 to 7"),
+        (Field("imm", 5, 3, True), 4, "-4 to 3"),
+        (Field("imm", 5, 3, True), -5, "-4 to 3"),
+    ],
 )
-def test_a_value_that_does_not_fit_is_refused(field, value) -> None:
-    with pytest.raises(ValueError, match=f"{value} does not fit imm "):
+def test_a_value_that_does_not_fit_is_refused(field, value, domain) -> None:
+    with pytest.raises(ValueError, match=rf"^{value} does not fit imm \({domain}\)$"):
         field.insert(value)
 
 
@@ -89,4 +94,6 @@ def test_extract_undoes_insert(low, width, is_signed, data) -> None:
     field = Field("f", low, min(width, 32 - low), is_signed)
     value = data.draw(st.integers(field.domain.start, field.domain.stop - 1))
     noise = data.draw(st.integers(0, 0xFFFF_FFFF)) & ~(((1 << field.width) - 1) << low)
-    assert field.extract(field.insert(value) | noise) == value
+    word = field.insert(value) | noise
+    assert field.extract(word) == value
+    assert eval(field.expression, {"word": word}) == value  # noqa: S307  (the field's own source)
