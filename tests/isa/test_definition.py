@@ -69,6 +69,11 @@ def test_malformed_syntax_says_what_is_wrong(facts, error, message) -> None:
     assert str(caught.value) == message
 
 
+def test_a_form_may_fix_what_it_also_writes() -> None:
+    """The width is fixed, and told by the registers too."""
+    check_syntax(define(aliases=(alias("mov {rd:R}, {rn:R}, {imm:imm}", sf=1),)))
+
+
 def test_unsupported_rows_have_a_reason_and_no_syntax() -> None:
     group = Group("Tests")
     group.unsupported("FADD (scalar)", "rd:5 " + "0" * 27, "no floating point")

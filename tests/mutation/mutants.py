@@ -59,6 +59,12 @@ class Source:
             specs = [spec for item in session.work_items for spec in item.mutations]
         return tuple(spec for spec in specs if not any(_is_within(spec, span) for span in unused))
 
+    @cached_property
+    def _scopes(self) -> tuple[tuple[str, range], ...]:
+        """The functions and classes with their lines, decorators included; those around others come first."""
+        nodes = [node for node in ast.walk(ast.parse(self.text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        return tuple((node.name, range(_first_line(node), (node.end_lineno or node.lineno) + 1)) for node in nodes)
+
     def sample(self, count: int, seed: int) -> list[Mutant]:
         """So many mutants, drawn by what they change: an edit elsewhere in the file draws no others."""
         drawn: dict[Change, Mutant] = {}
@@ -92,11 +98,18 @@ class Source:
         if not _is_python(mutated):
             return None
         line, becomes = _difference(self.text.splitlines(), mutated.splitlines())
-        return Mutant(Change(str(self.path), spec.definition_name or "", line, becomes), spec)
+        return Mutant(Change(str(self.path), self._where(spec), line, becomes), spec)
+
+    def _where(self, spec: MutationSpec) -> str:
+        return ".".join(name for name, lines in self._scopes if spec.start_pos[0] in lines)
 
 
 def _has(start: str, line: str) -> bool:
     return _told([line]) in start
+
+
+def _first_line(node: ast.FunctionDef | ast.ClassDef) -> int:
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def _not_executed(tree: ast.Module) -> Iterator[Span]:

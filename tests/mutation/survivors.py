@@ -28,7 +28,7 @@ class Change:
 
     Attributes:
         file: the file, from the root of the tree.
-        where: the function or class around the change; empty outside of any.
+        where: the function or class around the change, such as `Field.insert`; empty outside of any.
         line: the lines that it changes, stripped and joined.
         becomes: what they become.
     """
