@@ -258,6 +258,8 @@ OPERANDS = [
     ("ubfx w0, w1, #31, #2", "no such field in 32 bits", 14),
     ("ubfm w0, w1, #32, #0", "no such field in 32 bits", 14),
     ("sbfiz x0, x1, #0, #65", "no such field in 64 bits", 15),
+    ("sbfiz x0, x1, #0, #66", "no such field in 64 bits", 15),
+    ("ubfx x0, x1, #0, #0", "no such field in 64 bits", 14),
     ("bfi x0, x1, #64, #1", "no such field in 64 bits", 13),
     ("svc 0x10000", "out of range: #0x10000 (want #0 to #0xffff)", 5),
     ("tbz w0, #40, .", "a 32-bit register has no bit 40", 9),

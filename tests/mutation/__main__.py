@@ -166,7 +166,7 @@ def main() -> int:
     problems = list(_problems(results, set(judged)))
     if share < LEAST_KILLED and not options.listed:
         problems.append(f"fewer than {LEAST_KILLED:.0%} are killed")
-    sys.stdout.write("\n".join([*_table(results, judged), told, *problems, ""]))
+    sys.stdout.write("\n".join([*_table(results, judged), *([] if options.listed else [told]), *problems, ""]))
     return 130 if was_interrupted else int(bool(problems))
 
 
