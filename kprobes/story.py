@@ -116,34 +116,6 @@ EXCEPTIONS = frozenset(
 
 
 @attrs.frozen
-class RegisterValues:
-    """The registers at a moment; while an exception is handled, those that the exception return restores.
-
-    Attributes:
-        x: X0 to X30, 64 bits each.
-        sp: the stack pointer in use.
-        pc: the program counter.
-        pstate: PSTATE, as SPSR_EL1 has it.
-    """
-
-    x: tuple[int, ...]
-    sp: int
-    pc: int
-    pstate: int
-
-    def __repr__(self) -> str:
-        return repr(self._shown())
-
-    def _repr_html_(self) -> str:
-        return self._shown()._repr_html_()
-
-    def _shown(self) -> Registers:
-        from aarch64.notebook import Registers  # noqa: PLC0415  (only who looks needs it)
-
-        return Registers(self.x, self.sp, self.pc, self.pstate)
-
-
-@attrs.frozen
 class Executed:
     """An instruction: its address, its word and its text."""
 
@@ -165,7 +137,7 @@ class StoryMoment:
         pc: the PC; while the kernel handles an exception, None: that is no code of the guest.
         strip: the bits of a step, live and saved.
         mdscr: MDSCR_EL1.
-        registers: the registers.
+        registers: the registers; while an exception is handled, those that the exception return restores.
         elr: where the exception return leads, None outside of an exception.
         spsr: the PSTATE that it restores, likewise.
         esr: the syndrome, None outside of an exception.
@@ -187,7 +159,7 @@ class StoryMoment:
     pc: int | None
     strip: Strip
     mdscr: int
-    registers: RegisterValues
+    registers: Registers
     elr: int | None = None
     spsr: int | None = None
     esr: int | None = None

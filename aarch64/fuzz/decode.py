@@ -220,13 +220,14 @@ class Comparison:
         """The verdict on each word; what we do not implement is not asked for."""
         decoded = [table.decode(word) for word in words]
         compared = [word for word, item in zip(words, decoded, strict=True) if not _is_unsupported(item)]
-        answers = iter(self._answers(compared))
+        answers = iter(self.answers(compared))
         return [
             Agreement.NOT_COMPARED if _is_unsupported(item) else self._verdict(word, item, next(answers))
             for word, item in zip(words, decoded, strict=True)
         ]
 
-    def _answers(self, words: Sequence[int]) -> Sequence[Answer]:
+    def answers(self, words: Sequence[int]) -> Sequence[Answer]:
+        """The other decoder's answers; OracleError if they are not as many as the words, or there are none."""
         try:
             answers = self.oracle.decode(words)
         except OracleError:

@@ -2,7 +2,8 @@
 
 A decoder of your own takes part in three ways:
 
-- as an object with the method of `DecodeOracle`, given to `decode.DecodeSetup` from Python;
+- as an object with the method of `DecodeOracle`, given to `decode.DecodeSetup` from Python (a sweep of all words is
+  faster if it has that of `AllocationOracle`, too);
 - by name, when your package has an entry point in the group `aarch64_kprobes.decoders` whose value is called without
   arguments and gives such an object (`aarch64_kprobes.emulators` and `ExecuteOracle` for emulators);
 - as a program, in whatever language, that `a64 fuzz decode --oracle-cmd` runs: see `command`.
@@ -11,7 +12,7 @@ A decoder of your own takes part in three ways:
 from __future__ import annotations
 
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 import attrs
 
@@ -39,6 +40,14 @@ class DecodeOracle(Protocol):
 
     def decode(self, words: Sequence[int], /) -> Sequence[Answer]:
         """The answer for each of these 32-bit words, in their order."""
+
+
+@runtime_checkable
+class AllocationOracle(Protocol):
+    """A decoder that tells without a text, and so faster, which words are allocated: `a64 fuzz sweep` asks so."""
+
+    def verdicts(self, words: Sequence[int], /) -> bytes:
+        """For each of these words, in their order, 1 if it is allocated, 0 if not."""
 
 
 @attrs.frozen

@@ -105,7 +105,7 @@ class _Pool(Generic[Task, Result]):
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=_serve, args=(self._job, theirs), daemon=True)
-        with _interrupts_blocked():
+        with interrupts_blocked():
             process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -177,7 +177,7 @@ class _Pool(Generic[Task, Result]):
 
 
 @contextmanager
-def _interrupts_blocked() -> Iterator[None]:
+def interrupts_blocked() -> Iterator[None]:
     """Start processes that Ctrl-C at the terminal passes by: the parent ends them. A signal mask is inherited."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

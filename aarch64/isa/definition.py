@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aarch64.bits import mask
 from aarch64.isa.operands import KINDS
 from aarch64.isa.pattern import Field, Pattern, PatternError, parse_pattern
 from aarch64.isa.source import Scope
@@ -189,6 +190,12 @@ class Definition:
     @cached_property
     def _valid(self) -> Test | None:
         return Test.of(self.valid) if self.valid else None
+
+    @cached_property
+    def deciding(self) -> int:
+        """The bits of the fields that `valid` looks at: whether a word that matches the pattern is allocated."""
+        names = self._valid.names if self._valid else ()
+        return sum(mask(self.fields[name].width) << self.fields[name].low for name in names)
 
     @cached_property
     def syntax(self) -> Template:

@@ -10,6 +10,7 @@ from cli.lazy import LazyGroup
 COMMANDS = {
     "decode": "cli.fuzz.decode:decode",
     "execute": "cli.fuzz.execute:execute",
+    "sweep": "cli.fuzz.sweep:sweep",
     "replay": "cli.fuzz.replay:replay",
 }
 """Where each command is, in the order of the help."""
@@ -24,6 +25,7 @@ COMMANDS = {
         "a64 fuzz decode --oracle llvm --seconds 60    our decoder beside llvm-mc",
         "a64 fuzz decode --oracle-cmd ./my-decoder     your decoder beside ours",
         "a64 fuzz execute --workers 2                  our semantics beside Unicorn",
+        "a64 fuzz sweep --oracle llvm                  every word there is",
         "a64 fuzz replay fuzz-findings/*.json          does it still differ?",
     ),
 )

@@ -29,7 +29,7 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
     try:
         report = Campaign(setup, _seed(options), budget, options.workers, progress, options.shows_known).run()
     finally:
-        progress.clear()
+        progress.status.clear()
     files = _saved(report, options.save)
     if options.is_json:
         console.write_json(_as_json(report, files))

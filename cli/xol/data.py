@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from cli.xol.episode import Episode
 
 if TYPE_CHECKING:
+    from aarch64.notebook import Registers
     from cli.xol.episode import CodeLine, Refusal
     from cli.xol.performance import Performance, Scene
-    from kprobes.story import RegisterValues, StoryMoment
+    from kprobes.story import StoryMoment
 
 
 def as_json(performance: Performance) -> dict[str, Any]:
@@ -108,7 +109,7 @@ def _moment_as_json(moment: StoryMoment) -> dict[str, Any]:
     }
 
 
-def _registers(values: RegisterValues) -> dict[str, Any]:
+def _registers(values: Registers) -> dict[str, Any]:
     return {
         "x": [_hex(value) for value in values.x],
         "sp": _hex(values.sp),

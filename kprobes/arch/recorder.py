@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from aarch64.exceptions import ExceptionClass, Vector
+from aarch64.notebook import Registers
 from aarch64.pstate import PState
 from aarch64.stop import Stop, StopReason
 from aarch64.syndrome import describe, describe_taken
@@ -24,7 +25,7 @@ from kprobes.pt_regs import GENERAL_REGISTERS, SS, A, D, F, I
 from kprobes.reports import Moment, MomentReport, TransitionReport
 from kprobes.returns import Kretprobe
 from kprobes.slots import PAGE_SIZE
-from kprobes.story import Between, End, Executed, RegisterValues, Story, StoryMoment
+from kprobes.story import Between, End, Executed, Story, StoryMoment
 from kprobes.transitions import Action, State
 
 if TYPE_CHECKING:
@@ -394,20 +395,18 @@ class _Recorder:
             source=explanation.source,
         )
 
-    def _registers(self, pc: int | None, regs: PtRegs | None) -> RegisterValues:
+    def _registers(self, pc: int | None, regs: PtRegs | None) -> Registers:
         """The registers of the guest; `pc` is known better than the CPU's, which is not up to date within a cycle."""
         if regs is not None:
-            return RegisterValues(tuple(regs.x), regs.sp, regs.pc, regs.pstate)
+            return Registers(tuple(regs.x), regs.sp, regs.pc, regs.pstate)
         cpu = self._cpu
-        return RegisterValues(
-            tuple(cpu.gpr[:GENERAL_REGISTERS]), cpu.sp, cpu.pc if pc is None else pc, cpu.pstate.to_spsr()
-        )
+        return Registers(tuple(cpu.gpr[:GENERAL_REGISTERS]), cpu.sp, cpu.pc if pc is None else pc, cpu.pstate.to_spsr())
 
-    def _interrupted(self, taken: Taken) -> RegisterValues:
+    def _interrupted(self, taken: Taken) -> Registers:
         """The registers that an exception has interrupted."""
         before = PState.from_spsr(taken.spsr)
         sp = self._cpu.sp_el[before.el if before.sp else 0]
-        return RegisterValues(tuple(self._cpu.gpr[:GENERAL_REGISTERS]), sp, taken.elr, taken.spsr)
+        return Registers(tuple(self._cpu.gpr[:GENERAL_REGISTERS]), sp, taken.elr, taken.spsr)
 
     def _words(self, slot: int) -> tuple[int, ...]:
         addresses = range(slot, slot + WORD * self._engine.rules.slot_words, WORD)

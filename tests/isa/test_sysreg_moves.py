@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from aarch64.errors import AssemblyError
 from aarch64.features import Feature
+from aarch64.fuzz.decoders.llvm import Llvm
 from aarch64.isa.sysreg_moves import GROUP
 from aarch64.isa.table import assemble, decode, disassemble
 from aarch64.sysregs import names
 from tests.isa.running import execute, make_cpu, syndrome, take
-from tests.oracles import llvm
 
 MSR = 0xD510_0000
 READ = 1 << 21
@@ -40,7 +40,7 @@ TEXT_ROWS = [
 def test_text(word, text):
     assert text == disassemble(word)
     assert word == assemble(text)
-    assert [text] == llvm.disassemble([word])
+    assert [text] == Llvm().decode([word])
 
 
 SME = frozenset({"SMPRI_EL1", "SMCR_EL1", "SMIDR_EL1", "SVCR", "TPIDR2_EL0", "SMPRIMAP_EL2", "SMCR_EL2", "SMCR_EL12",
@@ -55,7 +55,7 @@ def test_text_is_llvms():
     words += [MSR | generator.getrandbits(1) * READ | generator.getrandbits(20) for _ in range(5000)]
     sme = {names.encoding_of(name) for name in SME}
     words = [word for word in words if word >> 5 & 0x7FFF | 0x8000 not in sme]
-    assert [(f"{word:#x}", text) for word, text in zip(words, llvm.disassemble(words), strict=True)] == [
+    assert [(f"{word:#x}", text) for word, text in zip(words, Llvm().decode(words), strict=True)] == [
         (f"{word:#x}", disassemble(word)) for word in words
     ]
 

@@ -77,7 +77,7 @@ def test_a_state_around_an_address():
         ({"feature": "LSE"}, lambda item: item.feature.label == "FEAT_LSE"),
         ({"group": "atomic", "feature": "FEAT_LSE128"}, lambda item: item.feature.label == "FEAT_LSE128"),
     ],
-    ids=str,
+    ids=["a title", "a pattern of titles", "a group", "a feature", "a group and a feature"],
 )
 def test_a_selection(selection, expected):
     rng = random.Random(0)
@@ -93,7 +93,7 @@ def test_a_selection(selection, expected):
         ({"group": "Bitfield", "feature": "LSE"}, "no group is called 'Bitfield'; there are: Atomic"),
         ({"definition": IMPLEMENTED[0], "group": "Branches"}, "not both"),
     ],
-    ids=str,
+    ids=["a title", "a group", "a feature", "a group that is two", "a definition and a group"],
 )
 def test_an_unknown_name_tells_what_there_is(selection, message):
     with pytest.raises(NothingSelected, match=message):

@@ -29,6 +29,8 @@ _ARGUMENTS = ("--disassemble", "-triple=aarch64", f"-mattr={_FEATURES}")
 _INVALID = re.compile(r"^<stdin>:(\d+):\d+: warning: invalid instruction encoding", re.MULTILINE)
 _BATCH = 50_000
 _TIMEOUT = 300
+_BYTES = tuple(f"{byte:#04x} " for byte in range(256))
+_LAST_BYTES = tuple(f"{byte:#04x}\n" for byte in range(256))
 
 
 @cache
@@ -67,11 +69,19 @@ class Llvm:
             found += self._decode_batch(words[start : start + _BATCH])
         return found
 
+    def verdicts(self, words: Sequence[int]) -> bytes:
+        """Which words are valid encodings."""
+        return b"".join(self._allocated(words[start : start + _BATCH]) for start in range(0, len(words), _BATCH))
+
+    def _allocated(self, words: Sequence[int]) -> bytes:
+        done = self._run(words, "--filetype=null")
+        verdicts = bytearray(b"\x01") * len(words)
+        for line in _INVALID.findall(done.stderr):
+            verdicts[int(line) - 1] = 0
+        return bytes(verdicts)
+
     def _decode_batch(self, words: Sequence[int]) -> Iterator[str | None]:
-        source = "".join(" ".join(f"{byte:#04x}" for byte in word.to_bytes(4, "little")) + "\n" for word in words)
-        done = _run([self._tool, *_ARGUMENTS], source)
-        if done.returncode:
-            raise OracleError(f"{self._tool} ended with status {done.returncode}: {done.stderr[:1000]}")
+        done = self._run(words)
         invalid = {int(line) for line in _INVALID.findall(done.stderr)}
         texts = list(_instructions(done.stdout.splitlines()))
         if len(texts) != len(words) - len(invalid):
@@ -79,6 +89,20 @@ class Llvm:
         valid = iter(texts)
         for number in range(1, len(words) + 1):
             yield None if number in invalid else next(valid)
+
+    def _run(self, words: Sequence[int], *arguments: str) -> subprocess.CompletedProcess[str]:
+        done = _run([self._tool, *_ARGUMENTS, *arguments], _source(words))
+        if done.returncode:
+            raise OracleError(f"{self._tool} ended with status {done.returncode}: {done.stderr[:1000]}")
+        return done
+
+
+def _source(words: Sequence[int]) -> str:
+    """The bytes of each word on a line."""
+    data = b"".join(word.to_bytes(4, "little") for word in words)
+    parts = list(map(_BYTES.__getitem__, data))
+    parts[3::4] = map(_LAST_BYTES.__getitem__, data[3::4])
+    return "".join(parts)
 
 
 def _instructions(lines: Iterable[str]) -> Iterator[str]:

@@ -19,9 +19,10 @@ from kprobes.engine import WORD
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from aarch64.notebook import Registers
     from cli.console import Line
     from cli.xol.episode import CodeLine, Episode
-    from kprobes.story import RegisterValues, StoryMoment
+    from kprobes.story import StoryMoment
 
 HERE, RETURN, CHANGED = ">", "<", "*"
 """The marks: the PC is here; where an exception return leads; what the moment has changed."""
@@ -135,7 +136,7 @@ _NAME = 3
 """The columns of a register's name."""
 
 
-def _named(values: RegisterValues) -> dict[str, str]:
+def _named(values: Registers) -> dict[str, str]:
     named = {"pc": values.pc, "sp": values.sp} | {f"x{number}": value for number, value in enumerate(values.x)}
     return {name: f"{value:x}" for name, value in named.items()}
 
