@@ -79,9 +79,8 @@ def _options() -> argparse.Namespace:
 def _targets(plan: Plan, options: argparse.Namespace) -> list[Target]:
     chosen = [item for item in plan.targets if not options.file or item.file.endswith(tuple(options.file))]
     if not chosen:
-        sys.stderr.write(
-            f"no target ends in {options.file}; there are {', '.join(item.file for item in plan.targets)}\n"
-        )
+        known = ", ".join(item.file for item in plan.targets)
+        sys.stderr.write(f"no file that is mutated ends in {' or '.join(options.file)}; these are: {known}\n")
         raise SystemExit(2)
     return chosen if options.each is None else [attrs.evolve(item, mutants=options.each) for item in chosen]
 
