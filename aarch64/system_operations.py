@@ -36,7 +36,7 @@ Encoding = tuple[int, int, int, int]
 Action = Callable[["Cpu", "Bits"], None]
 """What an operation does with the value of its register."""
 
-LOWEST_LEVEL = {0: 1, 3: 0, 4: 2, 6: 3}
+LOWEST_LEVEL = {0: 1, 1: 1, 3: 0, 4: 2, 6: 3}
 """The lowest exception level that op1 lets execute an operation."""
 
 ZERO_BLOCK = 64

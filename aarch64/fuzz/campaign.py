@@ -17,14 +17,15 @@ import attrs
 
 from aarch64.coverage import Coverage
 from aarch64.fuzz.findings import Finding
+from aarch64.fuzz.oracles import OracleError
 from aarch64.fuzz.shrinking import shrink
-from aarch64.fuzz.target import Agreement, Divergence
+from aarch64.fuzz.target import Agreement, Divergence, UnfinishedError
 from aarch64.fuzz.workers import Death, perform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from aarch64.fuzz.target import Key, Setup, Target
+    from aarch64.fuzz.target import Key, Setup, Target, Verdict
 
 Case = TypeVar("Case")
 
@@ -83,6 +84,8 @@ class Tally(Generic[Case]):
     known: Counter[str] = attrs.field(factory=Counter)
     """How many cases diverged for a known reason, by the reason."""
     firsts: dict[Key, First[Case]] = attrs.field(factory=dict)
+    error: Exception | None = None
+    """Why it is no use to go on."""
 
     def add(self, other: Tally[Case]) -> None:
         """Take in what a share has found."""
@@ -91,6 +94,7 @@ class Tally(Generic[Case]):
         self.coverage.update(other.coverage)
         self.diverging += other.diverging
         self.known += other.known
+        self.error = self.error or other.error
         for key, first in other.firsts.items():
             self._note(key, first)
 
@@ -123,8 +127,9 @@ class FuzzJob(Generic[Case]):
     def _checked(self, target: Target[Case], share: Share) -> Tally[Case]:
         rng = random.Random(f"{self.seed} {share.number}")  # noqa: S311  (reproducible is what it has to be)
         cases = [target.draw(rng) for _ in range(share.size)]
-        tally: Tally[Case] = Tally(examples=share.size)
-        for offset, (case, verdict) in enumerate(zip(cases, target.check(cases), strict=True)):
+        verdicts, error = _verdicts(target, cases)
+        tally: Tally[Case] = Tally(examples=share.size, error=error)
+        for offset, (case, verdict) in enumerate(zip(cases, verdicts, strict=True)):
             for word in target.words(case):
                 tally.coverage.add(word)
             if isinstance(verdict, Divergence):
@@ -132,6 +137,16 @@ class FuzzJob(Generic[Case]):
             elif verdict is Agreement.NOT_COMPARED:
                 tally.not_compared += 1
         return tally
+
+
+def _verdicts(target: Target[Case], cases: Sequence[Case]) -> tuple[Sequence[Verdict], OracleError | None]:
+    """The verdicts on cases, and what has ended their check if some of them diverge before that."""
+    try:
+        return target.check(cases), None
+    except UnfinishedError as error:
+        if not any(isinstance(verdict, Divergence) for verdict in error.verdicts):
+            raise
+        return error.verdicts, OracleError(str(error))
 
 
 class Watcher(Protocol):
@@ -179,6 +194,8 @@ class Report:
     deaths: int
     """Workers that were killed; what they were at was done again."""
     is_interrupted: bool
+    error: Exception | None
+    """What has ended it early, if nobody did."""
 
     @property
     def unexplained(self) -> tuple[Finding, ...]:
@@ -197,53 +214,64 @@ class Campaign(Generic[Case]):
     watcher: Watcher = attrs.field(factory=Silence)
     includes_known: bool = False
     """Whether what diverges for a known reason is a finding, too."""
+    ends_early: bool = False
+    """Whether the share that has a finding is the last one."""
     _deaths: int = attrs.field(default=0, init=False)
+    _is_interrupted: bool = attrs.field(default=False, init=False)
 
     def run(self) -> Report:
         """Fuzz until the budget is used up, or Ctrl-C; then findings are told as they are, not made small.
 
+        Where it `ends_early`, what is found depends on the workers: who is the first to find something.
+        An error once there is something to tell is in the report, and ends the campaign. Before that it is raised.
+
         Raises:
-            OracleError: the other side does not answer, or not as it should.
+            OracleError: the other side is not there, or answers nothing.
             WorkerError: a share kills every worker.
         """
         start = time.monotonic()
         tally: Tally[Case] = Tally()
-        is_interrupted = False
         try:
             job, shares = FuzzJob(self.setup, self.seed), self.budget.shares(self.setup.share)
             for done in perform(job, shares, self.workers, self._died):
                 tally.add(done)
                 self.watcher.progress(tally, time.monotonic() - start)
+                if tally.error or (self.ends_early and any(map(self._is_finding, tally.firsts.values()))):
+                    break
         except KeyboardInterrupt:
-            is_interrupted = True
-        wanted = (item for item in tally.firsts.values() if self.includes_known or not item.divergence.reason)
-        found = sorted(wanted, key=lambda first: first.example)
+            self._is_interrupted = True
+        except Exception as error:
+            if not tally.examples:
+                raise
+            tally.error = error
+        found = sorted(filter(self._is_finding, tally.firsts.values()), key=lambda first: first.example)
         seconds = time.monotonic() - start
-        findings: list[Finding] = []
-        if found:
-            findings, is_interrupted = self._findings(tally, found[:MOST], is_interrupted=is_interrupted)
+        findings = self._findings(tally, found[:MOST]) if found else []
         return Report(
             self.setup, self.seed, self.workers, tally.examples, tally.not_compared, seconds, tally.coverage,
-            tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, is_interrupted,
+            tuple(findings), max(0, len(found) - MOST), tally.known, self._deaths, self._is_interrupted, tally.error,
         )  # fmt: skip
+
+    def _is_finding(self, first: First[Case]) -> bool:
+        return self.includes_known or not first.divergence.reason
 
     def _died(self, death: Death[Share]) -> None:
         self._deaths += 1
         self.watcher.died(death)
 
-    def _findings(
-        self, tally: Tally[Case], found: list[First[Case]], *, is_interrupted: bool
-    ) -> tuple[list[Finding], bool]:
-        """The findings, made small unless there was or is Ctrl-C, and whether there was."""
+    def _findings(self, tally: Tally[Case], found: list[First[Case]]) -> list[Finding]:
+        """The findings, made small unless there was or is Ctrl-C or an error."""
         smallest = [(first.case, first.divergence) for first in found]
         with self.setup.opened() as target:
-            if not is_interrupted:
+            if not self._is_interrupted:
                 self.watcher.shrinking(len(found))
                 try:
                     smallest = shrink(target, smallest)
                 except KeyboardInterrupt:
-                    is_interrupted = True
-            findings = [
+                    self._is_interrupted = True
+                except Exception as error:  # noqa: BLE001  (whatever it is, what was found is told first)
+                    tally.error = tally.error or error
+            return [
                 Finding(
                     self.setup.target,
                     self.setup.to_json(),
@@ -257,4 +285,3 @@ class Campaign(Generic[Case]):
                 )
                 for first, (case, divergence) in zip(found, smallest, strict=True)
             ]
-        return findings, is_interrupted

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from contextlib import contextmanager
 from enum import Enum, unique
 from typing import TYPE_CHECKING, Any, Protocol
@@ -11,12 +13,13 @@ import attrs
 
 from aarch64.errors import AssemblyError
 from aarch64.fuzz import laws
+from aarch64.fuzz.asking import answers_of, ask
 from aarch64.fuzz.decoders.capstone_ import Capstone
-from aarch64.fuzz.decoders.command import Command
+from aarch64.fuzz.decoders.command import BATCH, Command
 from aarch64.fuzz.decoders.differences import Difference, read_differences
 from aarch64.fuzz.decoders.llvm import Llvm
-from aarch64.fuzz.oracles import DECODERS, DecodeOracle, OracleError, plugged_in
-from aarch64.fuzz.target import Agreement, Divergence
+from aarch64.fuzz.oracles import DECODERS, DecodeOracle, Failure, plugged_in
+from aarch64.fuzz.target import Agreement, Divergence, UnfinishedError
 from aarch64.fuzz.words import simpler_words
 from aarch64.isa import table
 from aarch64.sampling import WordKind, draw_word
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from aarch64.fuzz.asking import Reply
     from aarch64.fuzz.oracles import Answer
     from aarch64.fuzz.target import Json, Verdict
     from aarch64.isa.decoder import Decoded
@@ -45,10 +49,12 @@ class TextRule(Enum):
 SELF = "self"
 """The name of no oracle: the laws alone."""
 
-_NEAR_ALIAS = 0.2
-"""So much more often than by default: what a condition forgets is one word in many."""
+_NEAR_ALIAS, _ONE_BIT_OFF = 0.2, 0.3
+"""So much more often than by default: what a condition forgets, or a pattern does not look at, is one word in many."""
 
 COMMAND_RULE = TextRule.MEANING
+_SERVED = "aarch64.fuzz.decoders.served"
+TIMEOUT = 60.0
 
 
 @attrs.frozen
@@ -70,20 +76,22 @@ BUILT_IN: Mapping[str, BuiltIn] = {
 class DecodeSetup:
     """The decoder to compare with: by name, as a command, or (from Python) the object itself.
 
-    `rule` is by default the decoder's own; `timeout` is what a command has for a batch, in seconds.
+    `rule` is by default the decoder's own; `timeout` is what a program has for a batch, in seconds. A decoder that is
+    known by name may be `isolated` in such a program: then it is a finding when it ends its process, or does not end.
     """
 
     oracle: str = SELF
     command: str = ""
-    timeout: float = 60.0
+    timeout: float = TIMEOUT
     rule: TextRule | None = None
     decoder: DecodeOracle | None = None
+    isolated: bool = False
     target: str = attrs.field(default="decode", init=False)
 
     @property
     def share(self) -> int:
         """How many words are worth checking together: a command is started for each share."""
-        return 5000 if self.command else 2000
+        return BATCH if self.command or self.isolated else 2000
 
     @contextmanager
     def opened(self) -> Iterator[DecodeTarget]:
@@ -97,22 +105,46 @@ class DecodeSetup:
             return Comparison(Command(self.command, self.timeout), self.rule or COMMAND_RULE, ())
         if self.oracle == SELF:
             return Laws()
+        decoder = self._isolated() if self.isolated else decoder_named(self.oracle)
         if built_in := BUILT_IN.get(self.oracle):
-            return Comparison(built_in.make(), self.rule or built_in.rule, read_differences(built_in.differences))
-        return Comparison(plugged_in(DECODERS, self.oracle), self.rule or COMMAND_RULE, ())
+            return Comparison(decoder, self.rule or built_in.rule, read_differences(built_in.differences))
+        return Comparison(decoder, self.rule or COMMAND_RULE, ())
+
+    def _isolated(self) -> Command:
+        return Command(shlex.join([sys.executable, "-m", _SERVED, self.oracle]), self.timeout)
 
     def to_json(self) -> Json:
         """The decoder as JSON."""
-        named = {"command": self.command} if self.command else {"oracle": self.oracle}
-        return named | {"text": self.rule.value if self.rule else None}
+        named: Json = {"command": self.command} if self.command else {"oracle": self.oracle}
+        rare: Json = {"timeout": self.timeout} if self.timeout != TIMEOUT else {}
+        if self.isolated:
+            rare["isolated"] = True
+        return named | {"text": self.rule.value if self.rule else None} | rare
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> DecodeSetup:
         """The setup that `to_json` wrote; KeyError or ValueError if it is none."""
         rule = TextRule(data["text"]) if data["text"] is not None else None
+        timeout = float(data.get("timeout", TIMEOUT))
         if "command" in data:
-            return cls(command=str(data["command"]), rule=rule)
-        return cls(str(data["oracle"]), rule=rule)
+            return cls(command=str(data["command"]), timeout=timeout, rule=rule)
+        return cls(str(data["oracle"]), timeout=timeout, rule=rule, isolated=bool(data.get("isolated")))
+
+
+def decoder_named(name: str) -> DecodeOracle:
+    """A decoder that is built in, or an entry point; OracleError if it is not there."""
+    if built_in := BUILT_IN.get(name):
+        return built_in.make()
+    decoder: DecodeOracle = plugged_in(DECODERS, name)
+    return decoder
+
+
+def _draw_kind(rng: random.Random) -> WordKind | None:
+    """A kind that is drawn more often, or None for the usual mix."""
+    chance = rng.random()
+    if chance < _NEAR_ALIAS:
+        return WordKind.NEAR_ALIAS
+    return WordKind.ONE_BIT_OFF if chance < _NEAR_ALIAS + _ONE_BIT_OFF else None
 
 
 class Judge(Protocol):
@@ -132,8 +164,7 @@ class DecodeTarget:
 
     def draw(self, rng: random.Random) -> int:
         """A word."""
-        kind = WordKind.NEAR_ALIAS if rng.random() < _NEAR_ALIAS else None
-        return int(draw_word(rng, kind))
+        return int(draw_word(rng, _draw_kind(rng)))
 
     def check(self, cases: Sequence[int]) -> Sequence[Verdict]:
         """The verdict on each word."""
@@ -220,26 +251,25 @@ class Comparison:
         """The verdict on each word; what we do not implement is not asked for."""
         decoded = [table.decode(word) for word in words]
         compared = [word for word, item in zip(words, decoded, strict=True) if not _is_unsupported(item)]
-        answers = iter(self.answers(compared))
-        return [
-            Agreement.NOT_COMPARED if _is_unsupported(item) else self._verdict(word, item, next(answers))
+        asked = ask(self.oracle, compared, _title)
+        if asked.error and not asked.replies:
+            raise asked.error
+        verdicts = [
+            self._verdict(word, item, asked.replies[word]) if word in asked.replies else Agreement.NOT_COMPARED
             for word, item in zip(words, decoded, strict=True)
         ]
+        if asked.error:
+            raise UnfinishedError(str(asked.error), verdicts) from asked.error
+        return verdicts
 
     def answers(self, words: Sequence[int]) -> Sequence[Answer]:
         """The other decoder's answers; OracleError if they are not as many as the words, or there are none."""
-        try:
-            answers = self.oracle.decode(words)
-        except OracleError:
-            raise
-        except Exception as error:
-            raise OracleError(f"{type(self.oracle).__name__}: {error!r}") from error
-        if len(answers) != len(words):
-            raise OracleError(f"{type(self.oracle).__name__}: {len(answers)} answers for {len(words)} words")
-        return answers
+        return answers_of(self.oracle, words)
 
-    def _verdict(self, word: int, decoded: Decoded | None, theirs: Answer) -> Verdict:
+    def _verdict(self, word: int, decoded: Decoded | None, theirs: Reply) -> Verdict:
         ours = None if decoded is None else table.disassemble(word)
+        if isinstance(theirs, Failure):
+            return Divergence(theirs.kind.value, _bare_place(word), _shown(ours), theirs.what)
         kind = self._difference(decoded, ours, theirs)
         if kind is None:
             return Agreement.SAME
@@ -259,6 +289,11 @@ class Comparison:
 
 def _is_unsupported(decoded: Decoded | None) -> bool:
     return decoded is not None and decoded.definition.unsupported is not None
+
+
+def _title(word: int) -> str | None:
+    decoded = table.decode(word)
+    return decoded.definition.title if decoded else None
 
 
 def _shown(answer: Answer) -> str:

@@ -12,8 +12,9 @@ from aarch64.fuzz.emulators.differences import Difference, read_differences
 from aarch64.fuzz.emulators.ours import Blocks, Semantics
 from aarch64.fuzz.emulators.pair import Pair
 from aarch64.fuzz.emulators.situation import CODE, DATA, draw_case_state
+from aarch64.fuzz.emulators.stepped import Stepped, WrongStep
 from aarch64.fuzz.emulators.unicorn_ import Unicorn
-from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, OracleError, Outcome, plugged_in
+from aarch64.fuzz.oracles import EMULATORS, ExecuteOracle, FailureError, OracleError, Outcome, plugged_in
 from aarch64.fuzz.states import simpler_states, state_from_json, state_lines, state_to_json
 from aarch64.fuzz.target import Agreement, Divergence
 from aarch64.fuzz.words import registers_of, simpler_words, with_lower_register
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from aarch64.fuzz.oracles import Failure
     from aarch64.fuzz.target import Json, Verdict
     from aarch64.isa.decoder import Decoded
 
@@ -40,15 +42,21 @@ _EXCLUSIVE = Trait.LOAD_EXCLUSIVE | Trait.STORE_EXCLUSIVE | Trait.CLEARS_EXCLUSI
 
 @unique
 class Tier(Enum):
-    """Which of our two ways to execute is compared."""
+    """Which of our ways to execute is compared."""
 
     EXACT = "exact"
     """The semantic functions."""
     BLOCKS = "blocks"
     """What the hot path compiles, each instruction by itself."""
+    STEPPED = "stepped"
+    """The debug unit stepping through each instruction, and what its exceptions tell."""
 
 
-_TIERS: Mapping[Tier, Callable[[], Semantics]] = {Tier.EXACT: Semantics, Tier.BLOCKS: Blocks}
+_TIERS: Mapping[Tier, Callable[[], Semantics]] = {
+    Tier.EXACT: Semantics,
+    Tier.BLOCKS: Blocks,
+    Tier.STEPPED: Stepped,
+}
 
 
 @attrs.frozen
@@ -82,7 +90,7 @@ class ExecuteSetup:
     @property
     def share(self) -> int:
         """How many cases are worth checking together: compiling blocks takes time."""
-        return 500 if self.tier is Tier.EXACT else 100
+        return 100 if self.tier is Tier.BLOCKS else 500
 
     @contextmanager
     def opened(self) -> Iterator[ExecuteTarget]:
@@ -129,11 +137,16 @@ class ExecuteTarget:
         if decoded is None or decoded.definition not in _COMPARED:
             return Agreement.NOT_COMPARED
         try:
-            theirs, ours = self._compared(decoded, case.state)
+            outcomes = self._compared(decoded, case.state)
+        except FailureError as error:
+            return self._failed(decoded, case.state, error.failure)
         except OracleError:
             raise
-        except Exception as error:  # noqa: BLE001  (whatever is raised, that it is raised is the finding)
+        except WrongStep as wrong:
+            return Divergence("step exception", _place(decoded), wrong.taken, wrong.demanded)
+        except Exception as error:  # noqa: BLE001  (whatever ours raises, that it is raised is the finding)
             return Divergence("raises", _place(decoded), repr(error), "")
+        theirs, ours = outcomes
         kind = _difference(theirs, ours)
         if kind is None:
             return Agreement.SAME
@@ -147,6 +160,13 @@ class ExecuteTarget:
         if decoded.definition.traits & _EXCLUSIVE:
             self.pair.forget_exclusive()
         return self.pair.compare(decoded, state)
+
+    def _failed(self, decoded: Decoded, state: State, failure: Failure) -> Divergence:
+        """Theirs fails over what ours executes, once more."""
+        if decoded.definition.traits & _EXCLUSIVE:
+            self.pair.ours.forget_exclusive()
+        ours = _shown(self.pair.execute_ours(decoded, state), Outcome(raised=True), state)
+        return Divergence(failure.kind.value, decoded.definition.title, ours, failure.what)
 
     def simpler(self, case: ExecuteCase) -> Iterator[ExecuteCase]:
         """Registers renumbered downwards, fields nearer to zero, registers that hold less."""

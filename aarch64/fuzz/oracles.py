@@ -7,10 +7,15 @@ A decoder of your own takes part in three ways:
 - by name, when your package has an entry point in the group `aarch64_kprobes.decoders` whose value is called without
   arguments and gives such an object (`aarch64_kprobes.emulators` and `ExecuteOracle` for emulators);
 - as a program, in whatever language, that `a64 fuzz decode --oracle-cmd` runs: see `command`.
+
+A case for which it raises, ends, hangs or answers nonsense is a finding (`FailureKind`). An OracleError that it raises
+itself says that it cannot answer at all, and ends the campaign. An object that ends its process (a library in C) or
+hangs takes the campaign with it, unless it is a decoder that is known by name and `isolated`.
 """
 
 from __future__ import annotations
 
+from enum import Enum, unique
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
@@ -33,6 +38,50 @@ class OracleError(AArch64Error):
 
 Answer: TypeAlias = str | None
 """What a decoder makes of a word: its text, empty if it has none; None for an unallocated encoding."""
+
+
+@unique
+class FailureKind(Enum):
+    """What becomes of a question that is not answered."""
+
+    CRASH = "crash"
+    """A program ends with another status than 0, or by a signal; an object raises."""
+    HANG = "hang"
+    """There is no answer in time."""
+    NO_ANSWER = "no answer"
+    """What comes is not an answer for each word, or no text."""
+
+
+_LONGEST = 300
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+@attrs.frozen
+class Failure:
+    """A question that is not answered: what there is instead of an answer."""
+
+    kind: FailureKind
+    what: str = attrs.field(converter=_shortened)
+    """The exit status, the exception: for people."""
+
+
+class FailureError(OracleError):
+    """An oracle was asked, and has not answered: perhaps for the sake of one word.
+
+    `answered` are the answers to the first words, as far as they are known: the next word may be the one.
+    """
+
+    def __init__(self, name: str, failure: Failure, answered: Sequence[Answer] = ()) -> None:
+        super().__init__(name, failure, answered)
+        self.name = name
+        self.failure = failure
+        self.answered = answered
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.failure.what}"
 
 
 class DecodeOracle(Protocol):

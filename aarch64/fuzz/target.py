@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
+from aarch64.fuzz.oracles import FailureKind, OracleError
+
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,7 +37,7 @@ class Divergence:
     """A case in which two answers differ, or a law does not hold."""
 
     kind: str
-    """What differs, in a word: `allocation`, `text`, `registers`, the name of a law."""
+    """What differs, in a word: `allocation`, `text`, `registers`, the name of a law; or the value of a FailureKind."""
     place: str
     """Where: the title of the instruction and its mnemonic. Divergences of one kind in one place are told once."""
     ours: str
@@ -48,12 +50,31 @@ class Divergence:
         """What makes two divergences the same finding."""
         return self.place, self.kind, self.reason
 
+    @property
+    def is_failure(self) -> bool:
+        """Whether there is no answer that differs, but none."""
+        return self.kind in _FAILURES
+
+
+_FAILURES = frozenset(kind.value for kind in FailureKind)
 
 Verdict: TypeAlias = Agreement | Divergence
 
 
+class UnfinishedError(OracleError):
+    """The other side does not answer any more; `verdicts` are those until then, one for each case."""
+
+    def __init__(self, message: str, verdicts: Sequence[Verdict]) -> None:
+        super().__init__(message, verdicts)
+        self.message = message
+        self.verdicts = verdicts
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Target(Protocol[Case]):
-    """Something that is fuzzed, open and ready. Checking a case is a pure function of the case."""
+    """Something that is fuzzed, open and ready. Checking cases is a pure function of the cases."""
 
     @property
     def together(self) -> int:
@@ -65,8 +86,11 @@ class Target(Protocol[Case]):
     def check(self, cases: Sequence[Case]) -> Sequence[Verdict]:
         """The verdict on each case.
 
+        A case for which the other side fails diverges; what is like it may not be compared then.
+
         Raises:
-            OracleError: the other side does not answer.
+            UnfinishedError: the other side fails for too many of them.
+            OracleError: the other side answers nothing.
         """
 
     def simpler(self, case: Case) -> Iterator[Case]:

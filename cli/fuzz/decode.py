@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self (laws alone), or an entry point.",
 )
+@click.option("--isolated", is_flag=True, help="Ask NAME in a process of its own, which it may kill.")
 @click.option("--oracle-cmd", metavar="COMMAND", help="A program to compare with.")
 @click.option(
     "--timeout",
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     metavar="S",
     default=60.0,
     show_default=True,
-    help="The seconds it has for a batch of words.",
+    help="The seconds it has for 5,000 words; less for fewer, but not below 5 (or S).",
 )
 @click.option(
     "--text",
@@ -49,6 +50,7 @@ def decode(
     /,
     campaign_options: CampaignOptions,
     oracle: str,
+    isolated: bool,
     oracle_cmd: str | None,
     timeout: float,
     text: str | None,
@@ -61,19 +63,24 @@ def decode(
     word is as good. What we do not implement (a64 isa --unsupported) is not compared. Without an oracle, words are held
     to laws: what decodes encodes back, and each way to write an instruction assembles to it.
 
+    A word for which the other decoder crashes, hangs or gives no answer is a finding; the campaign goes on without it.
+    Only an oracle by NAME that kills the process it is in, or hangs, ends all, unless it is --isolated.
+
     Of llvm and capstone it is known where they are wrong by the architecture's pseudocode, or older than it; such
     differences are counted, and not shown.
 
     COMMAND is run for each batch of words. It reads one word a line, 8 hexadecimal digits, and writes one line for
     each: the disassembly; or nothing, or "undefined", for an unallocated encoding; or "allocated", if it has no text.
-    PC-relative operands are offsets in bytes: "b #8". It ends when its input does, with status 0. A package may have
-    entry points in the group aarch64_kprobes.decoders instead: see aarch64.fuzz.oracles.
+    PC-relative operands are offsets in bytes: "b #8". It ends when its input does, with status 0. When it does not, it
+    is run again to find the word: a program that flushes its output makes that quick. A package may have entry points
+    in the group aarch64_kprobes.decoders instead: see aarch64.fuzz.oracles.
 
     \b
     Exit status:
       0    nothing was found
       1    something was found
-      2    wrong usage, or the oracle is not there or does not answer as it should
+      2    wrong usage, or the oracle is not there or does not answer as it
+           should; what was found until then is told and saved
       130  Ctrl-C ended it; what was found until then is told and saved
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     from aarch64.fuzz.decode import SELF, DecodeSetup, TextRule  # noqa: PLC0415  (a wrong command line does without)
@@ -81,5 +88,7 @@ def decode(
 
     if oracle_cmd is not None and oracle != SELF:
         raise click.UsageError("--oracle and --oracle-cmd exclude one another", ctx)
-    setup = DecodeSetup(oracle, oracle_cmd or "", timeout, TextRule(text) if text else None)
+    if isolated and oracle == SELF:
+        raise click.UsageError("--isolated is for a decoder by its name: --oracle NAME", ctx)
+    setup = DecodeSetup(oracle, oracle_cmd or "", timeout, TextRule(text) if text else None, isolated=isolated)
     ctx.exit(run_campaign(setup, campaign_options))

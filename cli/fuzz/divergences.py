@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from cli import console
 
 
-def divergence_lines(case: Sequence[str], divergence: Divergence) -> Iterator[console.Line]:
-    """A case, and what the two say of it."""
+_SIDES = dict.fromkeys(("probe", "probe-programs"), ("probed", "unprobed"))
+"""What the two are called, where they are not ours and theirs."""
+
+
+def divergence_lines(target: str, case: Sequence[str], divergence: Divergence) -> Iterator[console.Line]:
+    """A case of a target, and what the two say of it."""
     for line in case:
         yield ["   ", Span(line, Style.WORD)]
-    yield f"   ours:   {divergence.ours}"
-    yield f"   theirs: {divergence.theirs}"
+    ours, theirs = _SIDES.get(target, ("ours", "theirs"))
+    yield f"   {f'{ours}:':{len(theirs) + 1}} {divergence.ours}"
+    yield f"   {theirs}: {divergence.theirs}"
     if divergence.reason:
         yield [Span(f"   known: {divergence.reason}", Style.NOTE)]

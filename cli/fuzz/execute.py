@@ -30,20 +30,22 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--tier",
-    type=click.Choice(["exact", "blocks"]),
+    type=click.Choice(["exact", "blocks", "stepped"]),
     default="exact",
     show_default=True,
-    help="Which of our tiers: the semantics, or what the hot path compiles of each instruction.",
+    help="Which of our tiers: the semantics, what the hot path compiles of each instruction, or software step going "
+    "through each, whose exceptions have to tell what the architecture says.",
 )
-@with_campaign_options(examples=20_000)
+@with_campaign_options(examples=30_000)
 @click.pass_context
 def execute(ctx: click.Context, /, campaign_options: CampaignOptions, oracle: str, tier: str) -> None:
     """Draw instructions and states, and compare what our interpreter and another emulator do.
 
     An instruction that works on general-purpose registers, flags, PC and memory finds registers at random, often at the
     edges of arithmetic; base registers point to memory. Compared are an exception, the PC, the registers, the flags,
-    and memory after a store. Of Unicorn it is known where it is wrong by the architecture's pseudocode, or older than
-    it; such differences are counted, and not shown.
+    and memory after a store; and a case for which the other one raises something or gives no outcome is a finding. Of
+    Unicorn it is known where it is wrong by the architecture's pseudocode, or older than it; such differences are
+    counted, and not shown.
 
     A package may have entry points in the group aarch64_kprobes.emulators: see aarch64.fuzz.oracles.
 
@@ -51,7 +53,8 @@ def execute(ctx: click.Context, /, campaign_options: CampaignOptions, oracle: st
     Exit status:
       0    nothing was found
       1    something was found
-      2    wrong usage, or the oracle is not there or does not answer as it should
+      2    wrong usage, or the oracle is not there or does not answer as it
+           should; what was found until then is told and saved
       130  Ctrl-C ended it; what was found until then is told and saved
     """  # noqa: D301  (\b is click's mark for text to be left as it is)
     from aarch64.fuzz.execute import ExecuteSetup, Tier  # noqa: PLC0415  (a wrong command line does without)

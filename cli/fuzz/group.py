@@ -10,6 +10,7 @@ from cli.lazy import LazyGroup
 COMMANDS = {
     "decode": "cli.fuzz.decode:decode",
     "execute": "cli.fuzz.execute:execute",
+    "probe": "cli.fuzz.probe:probe",
     "sweep": "cli.fuzz.sweep:sweep",
     "replay": "cli.fuzz.replay:replay",
 }
@@ -25,12 +26,13 @@ COMMANDS = {
         "a64 fuzz decode --oracle llvm --seconds 60    our decoder beside llvm-mc",
         "a64 fuzz decode --oracle-cmd ./my-decoder     your decoder beside ours",
         "a64 fuzz execute --workers 2                  our semantics beside Unicorn",
+        "a64 fuzz probe --profile v7.2                 a kernel's kprobes beside no kprobes",
         "a64 fuzz sweep --oracle llvm                  every word there is",
         "a64 fuzz replay fuzz-findings/*.json          does it still differ?",
     ),
 )
 def fuzz() -> None:
-    """Fuzz decoders and emulators: cases drawn at random, biased towards the edges, each answered by two.
+    """Fuzz decoders, emulators and kprobes: cases drawn at random, biased towards the edges, each answered by two.
 
     Where the answers differ, the case is made as small as it gets and kept in a file for a64 fuzz replay. The same seed
     gives the same cases, however many workers there are.

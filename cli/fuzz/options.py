@@ -27,13 +27,14 @@ class CampaignOptions:
     workers: int
     save: Path
     shows_known: bool
+    ends_early: bool
     is_json: bool
 
 
-def _parameters(examples: int) -> Iterator[Callable[[Callable[..., None]], Callable[..., None]]]:
+def _parameters(examples: str) -> Iterator[Callable[[Callable[..., None]], Callable[..., None]]]:
     """In the order of the help."""
     yield click.option("--seed", type=parse_count, metavar="N", help="By default another one each time; it is told.")
-    usual = f"Stop after N examples; by default {examples:,}, or none where --seconds is given."
+    usual = f"Stop after N examples; by default {examples}, or none where --seconds is given."
     yield click.option("--examples", type=parse_count, metavar="N", help=usual)
     yield click.option("--seconds", type=click.FloatRange(min=0), metavar="S", help="Stop after S seconds.")
     yield click.option(
@@ -48,23 +49,32 @@ def _parameters(examples: int) -> Iterator[Callable[[Callable[..., None]], Calla
         help="Where findings are kept, each a file.",
     )
     yield click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too.")
+    yield click.option(
+        "--first", "ends_early", is_flag=True, help="Stop after the share of examples that has a finding."
+    )
     yield click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 
 
-def with_campaign_options(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options above, as one `campaign_options`; `examples` is how many there are by default."""
+def with_campaign_options(examples: int, **fewer: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options above, as one `campaign_options`.
+
+    Args:
+        examples: how many there are by default.
+        fewer: how many with a flag of the command, by its name.
+    """
     names = [field.name for field in attrs.fields(CampaignOptions)]
+    told = ", ".join([f"{examples:,}", *(f"with --{flag} {count:,}" for flag, count in fewer.items())])
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def gather(*args: object, **values: object) -> None:
             given = {name: values.pop(name) for name in names}
             if given["examples"] is None and given["seconds"] is None:
-                given["examples"] = examples
+                given["examples"] = next((count for flag, count in fewer.items() if values[flag]), examples)
             command(*args, campaign_options=CampaignOptions(**given), **values)  # type: ignore[arg-type]  # by click
 
         decorated: Callable[..., None] = gather
-        for parameter in reversed(list(_parameters(examples))):
+        for parameter in reversed(list(_parameters(told))):
             decorated = parameter(decorated)
         return decorated
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SETUPS = {
     "decode": "aarch64.fuzz.decode:DecodeSetup",
     "execute": "aarch64.fuzz.execute:ExecuteSetup",
+    "probe": "kprobes.audit.fuzzing:ProbeSetup",
+    "probe-programs": "kprobes.audit.programs:ProgramSetup",
 }
 """Where the setup of each target is that findings tell of."""
 
@@ -87,7 +89,7 @@ class _Replay:
         """The file, the case, and the difference if there is one."""
         if isinstance(self.verdict, Divergence):
             yield [f"{self.path}: ", Span(f"differs: {self.verdict.kind}", Style.BAD), f"  {self.verdict.place}"]
-            yield from divergence_lines(self.case, self.verdict)
+            yield from divergence_lines(self.finding.target, self.case, self.verdict)
             return
         yield [f"{self.path}: ", Span(self.verdict.value, Style.GOOD), f"  {self.case[0]}"]
 

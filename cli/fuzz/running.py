@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from aarch64.fuzz.campaign import Budget, Campaign, Report
 from aarch64.fuzz.findings import Finding, save
@@ -27,7 +29,9 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
     budget = Budget(options.examples, options.seconds)
     progress = Progress()
     try:
-        report = Campaign(setup, _seed(options), budget, options.workers, progress, options.shows_known).run()
+        report = Campaign(
+            setup, _seed(options), budget, options.workers, progress, options.shows_known, options.ends_early
+        ).run()
     finally:
         progress.status.clear()
     files = _saved(report, options.save)
@@ -35,6 +39,8 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
         console.write_json(_as_json(report, files))
     else:
         console.write(_page(report, files))
+    if report.error:
+        raise report.error
     if report.is_interrupted:
         console.tell("a64: interrupted")
         return console.INTERRUPTED
@@ -68,9 +74,10 @@ def _saved(report: Report, directory: Path) -> list[Path]:
 
 
 def _file_name(finding: Finding) -> str:
-    word = finding.case["word"].removeprefix("0x")
-    kind = finding.divergence.kind.replace(" ", "-")
-    return f"{finding.target}-{kind}-{word}.json"
+    """By the word of the case; of one that is more than a word, by a checksum of it."""
+    case, kind = finding.case, finding.divergence.kind.replace(" ", "-")
+    name = case["word"].removeprefix("0x") if "word" in case else f"{crc32(json.dumps(case).encode()):08x}"
+    return f"{finding.target}-{kind}-{name}.json"
 
 
 # --- text
@@ -99,7 +106,7 @@ def _finding_lines(number: int, finding: Finding, path: Path) -> Iterator[consol
     divergence = finding.divergence
     count = f"{finding.count:,} example{'s' if finding.count != 1 else ''}"
     yield [Span(f"{number}. {divergence.kind}", Style.BAD), f"  {divergence.place}  ({count})"]
-    yield from divergence_lines(finding.lines, divergence)
+    yield from divergence_lines(finding.target, finding.lines, divergence)
     yield [Span(f"   saved: {path}", Style.NOTE)]
 
 
@@ -117,6 +124,7 @@ def _as_json(report: Report, files: list[Path]) -> dict[str, Any]:
         "not_compared": report.not_compared,
         "seconds": round(report.seconds, 3),
         "interrupted": report.is_interrupted,
+        "error": str(report.error) if report.error else None,
         "workers_killed": report.deaths,
         "coverage": report.coverage.to_json(),
         "known": dict(sorted(report.known.items())),

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from aarch64.isa.branch import direct_target
 from aarch64.isa.definition import Trait
 from aarch64.isa.table import assemble, decode
-from aarch64.memory import PAGE_SIZE
+from aarch64.memory import PAGE_SHIFT, PAGE_SIZE
 from aarch64.pstate import PState
 from aarch64.sampling import draw_fields, draw_value, is_encoding_of
 from aarch64.sysregs import names
@@ -18,6 +19,7 @@ from kprobes.audit.case import (
     CODE,
     DATA,
     EL1H,
+    GUARDED,
     NO_TRAPS,
     NOWHERE,
     READ_ONLY,
@@ -29,6 +31,7 @@ from kprobes.audit.case import (
     UPPER_DATA,
     UPPER_UNMAPPED,
     USER,
+    VECTORS,
     Case,
 )
 
@@ -114,15 +117,29 @@ def draw_directed(rng: random.Random, definition: Definition) -> Iterator[Case]:
 
     The kinds: nothing set that need not be; an indirect branch has led here, be it into a guarded page or not.
     """
-    kinds: tuple[dict[str, Any], ...] = (
-        {"pstate": EL1H},
-        {"pstate": EL1H | _BTYPE_JUMP},
-        {"pstate": EL1H | _BTYPE_CALL, "translates": True, "guarded": True},
-    )
-    for changes in kinds:
-        drawn = draw_case(rng, definition)
-        plain = attrs.evolve(drawn, translates=False, guarded=False, sctlr=0, hcr=NO_TRAPS)
-        yield attrs.evolve(plain, **changes)
+    for kind in range(KINDS):
+        yield draw_kind(rng, definition, kind)
+    yield from covered(definition)
+
+
+_KINDS: tuple[dict[str, Any], ...] = (
+    {"pstate": EL1H},
+    {"pstate": EL1H | _BTYPE_JUMP},
+    {"pstate": EL1H | _BTYPE_CALL, "translates": True, "guarded": True},
+)
+KINDS = len(_KINDS)
+"""How many kinds of directed cases there are."""
+
+
+def draw_kind(rng: random.Random, definition: Definition, kind: int) -> Case:
+    """A case of one of the kinds above."""
+    drawn = draw_case(rng, definition)
+    plain = attrs.evolve(drawn, translates=False, guarded=False, sctlr=0, hcr=NO_TRAPS)
+    return attrs.evolve(plain, **_KINDS[kind])
+
+
+def covered(definition: Definition) -> Iterator[Case]:
+    """A case of each encoding that has a meaning of its own."""
     for fields in _covered(definition):
         if is_encoding_of(definition, fields) and is_comparable(definition, fields):
             yield Case(definition.encode(fields), translates=True)
@@ -169,8 +186,20 @@ _SYS_FIELDS = ("op1", "crn", "crm", "op2")
 
 
 def is_comparable(definition: Definition, fields: Mapping[str, int]) -> bool:
-    """Whether a probe could leave what an instruction does as it is: it reads neither time nor its own word as data."""
-    return not (_reads_time(definition, fields) or _reads_itself(definition, fields))
+    """Whether a probe could leave what an instruction does as it is, and that can be told.
+
+    It reads neither time nor its own word as data, and does not branch to where exceptions are told by.
+    """
+    return not (
+        _reads_time(definition, fields) or _reads_itself(definition, fields) or _leads_to_vectors(definition, fields)
+    )
+
+
+def _leads_to_vectors(definition: Definition, fields: Mapping[str, int]) -> bool:
+    targets = (direct_target(fields, pc) for pc in (CODE, GUARDED))
+    return bool(definition.traits & Trait.BRANCHES) and any(
+        target is not None and target >> PAGE_SHIFT == VECTORS >> PAGE_SHIFT for target in targets
+    )
 
 
 def _reads_itself(definition: Definition, fields: Mapping[str, int]) -> bool:

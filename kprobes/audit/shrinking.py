@@ -35,9 +35,15 @@ def shrink(case: Case, still_fails: Callable[[Case], bool]) -> Case:
     before = None
     while case != before:
         before = case
-        for simpler in (_plain, _plain_bits, _zeroes, _simple_values, _simple_fields):
+        for simpler in _STEPS:
             case = _pass(case, simpler, still_fails)
     return case
+
+
+def simpler_cases(case: Case) -> Iterator[Case]:
+    """Cases one step simpler, the boldest first; no chain of such steps goes on for ever."""
+    own = complexity(case)
+    return (other for simpler in _STEPS for other in simpler(case) if complexity(other) < own)
 
 
 def complexity(case: Case) -> tuple[int, ...]:
@@ -148,6 +154,10 @@ def _with_fields(case: Case, changes: Mapping[str, int]) -> Case | None:
     if not is_encoding_of(definition, fields) or not is_comparable(definition, fields):
         return None
     return attrs.evolve(case, word=definition.encode(fields))
+
+
+_STEPS: tuple[Callable[[Case], Iterator[Case]], ...] = (_plain, _plain_bits, _zeroes, _simple_values, _simple_fields)
+"""The kinds of steps, in the order in which they are tried."""
 
 
 def variants(case: Case, width: int) -> Iterator[tuple[str, int, Case]]:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from aarch64.machine import Machine
-from cli import bench, bench_results
+from cli import bench_results, console
 from cli.bench_tables import number
 from cli.engines import ENGINES, UnavailableError
 from cli.kernels import KERNELS, LOOPS, WORKLOADS, twins
@@ -279,8 +279,8 @@ def test_ctrl_c_prints_what_there_is(monkeypatch):
 
 
 def test_progress_is_for_terminals(monkeypatch, capsys):
-    bench._progress("lcg: preparing exact")
+    console.progress("lcg: preparing exact")
     assert capsys.readouterr().err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    bench._progress("lcg: preparing exact")
+    console.progress("lcg: preparing exact")
     assert capsys.readouterr().err == "\r\x1b[Klcg: preparing exact"

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from aarch64.fuzz.emulators import ours
+from aarch64.fuzz.oracles import OracleError
+from aarch64.sampling import IMPLEMENTED
+from kprobes.audit import fuzzing, programs
 from tests.cli.terminal import at_a_terminal, plain
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +92,71 @@ def test_a_finding_from_the_campaign_to_the_replay(fuzz, decoder, tmp_path):
     assert fuzz("replay", "--oracle-cmd", decoder("", ""), file) == (0, f"{file}: same  10000000  adr x0, #0\n", "")
 
 
+CRASHING = """
+import os, sys
+for line in sys.stdin:
+    if int(line, 16) & 0xffe00000 == 0x93c00000:
+        {what}
+    print("allocated", flush=True)
+"""
+
+
+@pytest.fixture
+def crashing(tmp_path):
+    """Writes a decoder that does something else over EXTR of X registers; gives the command that runs it."""
+
+    def write(what):
+        path = tmp_path / "decoder.py"
+        path.write_text(CRASHING.format(what=what))
+        return f"{sys.executable} -S -E {path}"
+
+    return write
+
+
+def test_a_crash_from_the_campaign_to_the_replay(fuzz, crashing):
+    command = crashing("sys.exit('what is that?')")
+    status, shown, errors = fuzz("decode", "--oracle-cmd", command, "--seed", "1", "--examples", "2000")
+    assert (status, errors) == (1, "")
+    file = Path("fuzz-findings", "decode-crash-93c00000.json")
+    finding = """
+   93c00000  ror x0, x0, #0
+   ours:   ror x0, x0, #0
+   theirs: ended with status 1: what is that?
+"""
+    assert f". crash  EXTR  (1 example){finding}   saved: {file}\n" in shown, "others of the batch are left out"
+    replay = "replay", "--oracle-cmd", command, file
+    assert fuzz(*replay) == (1, f"{file}: differs: crash  EXTR{finding}", "")
+    crashing("os._exit(0)")
+    status, shown, _ = fuzz(*replay)
+    assert status == 1
+    assert shown.startswith(f"{file}: differs: no answer  EXTR\n")
+    crashing("pass")
+    assert fuzz(*replay) == (0, f"{file}: same  93c00000  ror x0, x0, #0\n", "")
+
+
+def test_an_error_is_told_after_what_was_found_until_then(fuzz, monkeypatch):
+    class Decoder:
+        asked = 0
+
+        def decode(self, words):
+            self.asked += 1
+            if self.asked > 1:
+                raise OracleError("the licence has expired")
+            return [None] * len(words)
+
+    monkeypatch.setattr("aarch64.fuzz.decode.plugged_in", lambda *_: Decoder())
+    monkeypatch.setattr("aarch64.fuzz.campaign.MOST", 1)
+    arguments = "decode", "--oracle", "mine", "--seed", "1", "--examples", "2001"
+    status, shown, errors = fuzz(*arguments)
+    assert (status, errors) == (2, "Error: the licence has expired\n")
+    file = re.search(r"\n   saved: (fuzz-findings/\S+\.json)\n", shown)[1]
+    assert Path(file).exists()
+    status, shown, errors = fuzz(*arguments, "--json")
+    assert (status, errors) == (2, "Error: the licence has expired\n")
+    report = json.loads(shown)
+    assert (report["error"], report["examples"], len(report["findings"])) == ("the licence has expired", 2000, 1)
+
+
 def test_the_report_as_json_is_the_same_whoever_works(fuzz):
     arguments = ("decode", "--oracle", "llvm", "--seed", "1", "--examples", "2001", "--json")
     reports = [json.loads(fuzz(*arguments, "--workers", workers)[1]) for workers in (1, 2)]
@@ -127,10 +195,53 @@ def test_what_differs_for_a_known_reason_differs_in_a_replay_if_asked_for(fuzz, 
     assert fuzz("replay", "--all", file)[0] == 1
 
 
+def test_probes(fuzz, monkeypatch, tmp_path):
+    status, shown, errors = fuzz("probe", "--seed", "1", "--examples", "60")
+    assert (status, errors) == (0, "")
+    assert re.match(r"probe \(profile strict\), seed 1: 60 examples, \d+ of them not compared\nmet: ", shown)
+    assert shown.endswith("\nnothing found\n")
+
+    monkeypatch.setattr(fuzzing, "known", lambda *_: None)
+    monkeypatch.setattr(fuzzing, "IMPLEMENTED", [item for item in IMPLEMENTED if item.title == "WFET"])
+    status, shown, _ = fuzz("probe", "--profile", "v7.2", "--seed", "1", "--examples", "20")
+    assert status == 1
+    file = Path("fuzz-findings", "probe-waiting-d5031000.json")
+    assert re.sub(r"\d+ examples?\)", "N examples)", shown).endswith(f"""
+1. waiting  WFET  (N examples)
+   d5031000  wfet x0
+   with x0=0x40008800
+   probed:   executed in the slot: it does not wait
+   unprobed: waiting=event
+   saved: {file}
+""")
+    assert fuzz("replay", file)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    status, shown, _ = fuzz("replay", file)
+    assert status == 0
+    assert "\n   known: wfet: the return from the probe's exception" in shown
+    assert fuzz("replay", "--all", file)[0] == 1
+
+
+def test_programs_with_probes(fuzz, monkeypatch, tmp_path):
+    assert fuzz("probe", "--programs", "--seed", "1", "--examples", "3")[0] == 0
+    monkeypatch.setattr(programs, "_SLOWER", 0)
+    status, shown, _ = fuzz("probe", "--programs", "--profile", "v15", "--seed", "2", "--examples", "2", "--first")
+    assert status == 1
+    assert shown.startswith("probe-programs (profile v15), seed 2: 2 examples")
+    file = re.search(r"saved: (fuzz-findings/probe-programs-endless-[0-9a-f]{8}\.json)", shown)[1]
+    assert re.search(r"// probed\n(   .*\n)*   probed:   no end in 0 cycles\n   unprobed: \d+ cycles\n", shown)
+    assert fuzz("replay", file)[0] == 1
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert fuzz("replay", file)[0] == 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["decode", "--oracle", "llvm", "--oracle-cmd", "cat"], "--oracle and --oracle-cmd exclude one another"),
+        (["decode", "--isolated"], "--isolated is for a decoder by its name"),
         (["decode", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.decoders are"),
         (["execute", "--oracle", "mine"], "there is no oracle 'mine': the entry points of aarch64_kprobes.emulators"),
         (["decode", "--oracle-cmd", "false"], "false: ended with status 1"),
@@ -140,6 +251,7 @@ def test_what_differs_for_a_known_reason_differs_in_a_replay_if_asked_for(fuzz, 
         (["decode", "--seconds", "-1"], "-1.0 is not in the range x>=0"),
         (["decode", "--text", "loose"], "'loose' is not one of"),
         (["decode", "--save", "taken/x", "--oracle-cmd", "yes undefined"], "yes undefined: no answer"),
+        (["probe", "--profile", "v9"], "'v9' is not one of"),
         (["replay", "absent.json"], "absent.json: No such file or directory"),
         (["replay", "taken"], "taken is no finding: it is not JSON"),
     ],
@@ -165,9 +277,12 @@ def test_setups_of_findings_are_checked(fuzz, decoder, tmp_path):
     path = tmp_path / "decode-text-10000000.json"
     finding = json.loads(path.read_text())
     for change, message in (
-        ({"target": "probe"}, "there is no target 'probe'"),
+        ({"target": "xol"}, "there is no target 'xol'"),
         ({"case": {"word": "0x100000000"}}, "0x100000000 is not a 32-bit word"),
         ({"case": {}}, "is no finding: KeyError('word')"),
+        ({"target": "probe", "setup": {"profile": "v9"}}, "there is no profile 'v9'"),
+        ({"target": "probe", "setup": {"profile": "v15"}, "case": {}}, "a case needs the word"),
+        ({"target": "probe-programs", "setup": {"profile": "v15"}, "case": {}}, "is no finding: KeyError('program')"),
         ({"setup": {"oracle": "self", "text": "loose"}}, "is no finding: ValueError"),
         ({"setup": []}, "is no finding: TypeError"),
         ({"target": []}, "is no finding: TypeError"),

@@ -8,6 +8,7 @@ import pytest
 from aarch64.fuzz.campaign import MOST, Budget, Campaign, Silence
 from aarch64.fuzz.decode import DecodeSetup
 from aarch64.fuzz.findings import SCHEMA, FindingError, load, save
+from aarch64.fuzz.oracles import OracleError
 from tests.fuzz.wrong import WrongDecoder
 
 PARTS = ("target", "setup", "case", "text", "divergence")
@@ -23,10 +24,29 @@ def told(report):
     return attrs.evolve(report, seconds=0, workers=0)
 
 
+@attrs.frozen
+class Failing(WrongDecoder):
+    """Raises over words that have, under a mask, a value."""
+
+    mask: int
+    value: int
+
+    def _answer(self, word):
+        if word & self.mask == self.value:
+            raise ArithmeticError
+        return super()._answer(word)
+
+
 def test_the_same_seed_gives_the_same_report_whoever_works():
-    one = run()
-    assert one.findings
-    assert told(one) == told(run(workers=2))
+    extr = DecodeSetup(decoder=Failing(0xFFE0_0000, 0x93C0_0000))
+    one = run(extr)
+    assert {(item.divergence.kind, item.lines[0]) for item in one.findings} == {
+        ("crash", "93c00000  ror x0, x0, #0"),
+        ("text", "1b018000  msub w0, w0, w1, w0"),
+        ("allocation", "00000000  udf #0"),
+    }
+    assert (one.error, one.examples) == (None, 2001)
+    assert told(one) == told(run(extr, workers=2))
 
 
 def test_another_seed_gives_other_cases():
@@ -66,6 +86,54 @@ def test_ctrl_c_ends_a_campaign_with_what_was_found_until_then():
     assert report.examples == 2000
     assert report.findings
     assert all(finding.case == finding.original for finding in report.findings)
+
+
+def test_too_many_failures_end_a_campaign():
+    report = run(DecodeSetup(decoder=Failing(1 << 31, 0)), examples=4001)
+    assert str(report.error) == "Failing: crash for more than 16 words: mend these first"
+    assert report.examples == 2000
+    assert any(item.divergence.is_failure for item in report.findings)
+    assert report.not_compared > 1000
+
+
+@attrs.define
+class Expiring:
+    """A decoder that refuses some questions, counted from 0."""
+
+    refused: range
+    asked: int = attrs.field(default=0, init=False)
+
+    def decode(self, words):
+        self.asked += 1
+        if self.asked - 1 in self.refused:
+            raise OracleError("the licence has expired")
+        return WrongDecoder().decode(words)
+
+
+@pytest.mark.parametrize(
+    ("refused", "examples", "is_small"),
+    [(range(1, 2), 2000, True), (range(1, 1000), 2000, False), (range(2, 1000), 2001, False)],
+    ids=["once", "from then on", "when they are made small"],
+)
+def test_an_error_ends_a_campaign_with_what_was_found_until_then(refused, examples, is_small):
+    report = run(DecodeSetup(decoder=Expiring(refused)))
+    assert str(report.error) == "the licence has expired"
+    assert (report.examples, report.is_interrupted) == (examples, False)
+    assert len(report.findings) == 2
+    assert all((item.case != item.original) is is_small for item in report.findings)
+
+
+def test_an_error_before_anything_was_found_is_raised():
+    with pytest.raises(OracleError, match="the licence has expired"):
+        run(DecodeSetup(decoder=Expiring(range(1000))))
+
+
+def test_a_campaign_may_end_with_its_first_finding():
+    early = run(examples=4000, ends_early=True)
+    assert (early.examples, early.is_interrupted) == (2000, False)
+    assert told(early) == told(run(examples=2000))
+    assert run(DecodeSetup("capstone"), examples=2001, ends_early=True).examples == 2001
+    assert run(DecodeSetup("capstone"), examples=2001, ends_early=True, includes_known=True).examples == 2000
 
 
 class Nonsense:

@@ -1,11 +1,13 @@
 """Decoders that are programs: the protocol, and what is said of those that do not keep to it."""
 
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
 from aarch64.fuzz.decoders.command import Command
-from aarch64.fuzz.oracles import OracleError
+from aarch64.fuzz.oracles import FailureError, FailureKind, OracleError
 
 ECHO = "import sys\nfor line in sys.stdin: print(line.strip())"
 WORDS = [0x8B02_0C20, 0, 0xFFFF_FFFF]
@@ -47,41 +49,52 @@ def test_no_words_need_no_program():
 
 
 @pytest.mark.parametrize(
-    ("source", "message"),
+    ("source", "kind", "message", "answered"),
     [
-        ("import sys; sys.exit(3)", r"ended with status 3 \(so it does for 0x8b020c20 alone\)$"),
-        ("import sys; sys.exit('what is that?')", r"ended with status 1: what is that\? \(so it does"),
-        ("import os; os.kill(os.getpid(), 9)", "killed by signal 9"),
-        ("print('add x0, x1, x2')", "1 lines for 3 words: want one line for each word"),
-        ("for _ in range(4): print()", "4 lines for 3 words"),
-        ("import sys; sys.stdout.buffer.write(b'nop\\n\\xff\\n\\n')", "line 2 is not ASCII"),
-        ("import time; time.sleep(60)", "no answer to 3 words in 0.5 seconds"),
+        ("import sys; sys.exit(3)", FailureKind.CRASH, "ended with status 3", []),
+        ("import sys; sys.exit('what is that?')", FailureKind.CRASH, "ended with status 1: what is that?", []),
+        ("import os; os.kill(os.getpid(), 9)", FailureKind.CRASH, "killed by signal 9", []),
+        ("import sys; print('nop\\nmo', end=''); sys.exit(3)", FailureKind.CRASH, "ended with status 3", ["nop"]),
+        ("print('nop')", FailureKind.NO_ANSWER, "1 lines for 3 words: want one line for each word, ", []),
+        ("for _ in range(4): print()", FailureKind.NO_ANSWER, "4 lines for 3 words: want one line", []),
+        (
+            "import sys; sys.stdout.buffer.write(b'nop\\n\\xff\\n\\n')",
+            FailureKind.NO_ANSWER,
+            "line 2 is not ASCII",
+            ["nop"],
+        ),
+        (
+            "import time; print('nop', flush=True); time.sleep(60)",
+            FailureKind.HANG,
+            "no answer to 3 words in 1 seconds",
+            ["nop"],
+        ),
     ],
-    ids=["fails", "says why", "killed", "too few", "too many", "garbage", "silent"],
+    ids=["fails", "says why", "killed", "torn", "too few", "too many", "garbage", "silent"],
 )
-def test_programs_that_do_not_answer(tmp_path, source, message):
-    with pytest.raises(OracleError, match=message):
-        Command(python(tmp_path, source), timeout=0.5 if "sleep" in source else 60).decode(WORDS)
+def test_programs_that_do_not_answer(tmp_path, source, kind, message, answered):
+    with pytest.raises(FailureError) as raised:
+        Command(python(tmp_path, source), timeout=1 if "sleep" in source else 60).decode(WORDS)
+    assert raised.value.failure.kind is kind
+    assert raised.value.failure.what.startswith(message)
+    assert raised.value.answered == answered
 
 
-def test_the_word_that_a_program_fails_for_is_told(tmp_path):
-    command = python(tmp_path, "import sys\nfor line in sys.stdin: print(1 // (int(line, 16) - 40))")
-    with pytest.raises(OracleError, match=r"ZeroDivisionError.* \(so it does for 0x00000028 alone\)$"):
-        Command(command).decode(range(100))
+def is_running(pid):
+    try:
+        return "State:\tZ" not in Path("/proc", pid, "status").read_text()
+    except FileNotFoundError:
+        return False
 
 
-MOODY = """
-import sys
-words = list(sys.stdin)
-if len(words) > 2:
-    sys.exit("too many")
-print(*words, sep="", end="")
-"""
-
-
-def test_a_program_that_fails_for_no_word_alone(tmp_path):
-    with pytest.raises(OracleError, match=r"ended with status 1: too many$"):
-        Command(python(tmp_path, MOODY)).decode(WORDS)
+def test_a_program_that_hangs_is_ended_with_all_that_it_has_started(tmp_path):
+    pid = tmp_path / "pid"
+    with pytest.raises(FailureError, match="no answer to 1 words in 1 seconds"):
+        Command(f"sh -c 'sleep 60 & echo $! > {pid}; wait'", timeout=1).decode([0])
+    deadline = time.monotonic() + 10
+    while is_running(pid.read_text().strip()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(

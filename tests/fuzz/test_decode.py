@@ -174,8 +174,14 @@ def test_a_word_as_json(word):
 
 @pytest.mark.parametrize(
     "setup",
-    [DecodeSetup(), DecodeSetup("llvm", rule=TextRule.NONE), DecodeSetup(command="./mine --fast")],
-    ids=["self", "llvm", "command"],
+    [
+        DecodeSetup(),
+        DecodeSetup("llvm", rule=TextRule.NONE),
+        DecodeSetup("capstone", timeout=5.0, isolated=True),
+        DecodeSetup(command="./mine --fast"),
+        DecodeSetup(command="./mine", timeout=2.5),
+    ],
+    ids=["self", "llvm", "isolated", "command", "timeout"],
 )
 def test_a_setup_as_json(setup):
     assert DecodeSetup.from_json(setup.to_json()) == setup

@@ -6,7 +6,9 @@ import attrs
 import pytest
 from hypothesis import given, settings
 
+from aarch64.debug import software_step
 from aarch64.fuzz.campaign import Budget, Campaign
+from aarch64.fuzz.emulators import ours
 from aarch64.fuzz.emulators.ours import Semantics
 from aarch64.fuzz.emulators.situation import CODE, DATA
 from aarch64.fuzz.execute import ExecuteCase, ExecuteSetup, Tier
@@ -89,11 +91,54 @@ def test_system_instructions_are_not_compared(text):
     assert check(text, BASE, change(x=())) is Agreement.NOT_COMPARED
 
 
-def test_what_raises_is_a_finding():
-    def fail(_outcome):
-        raise IndexError("x")
+class Failing(Semantics):
+    """Ours, but for what it does when it is to store."""
 
-    assert check("nop", BASE, lambda: Emulator(fail)).kind == "raises"
+    def __init__(self, what):
+        super().__init__()
+        self.what = what
+
+    def execute(self, word, before, _end):
+        outcome = super().execute(word, before)
+        return self.what(outcome) if word == assemble("str x2, [x1]") else outcome
+
+
+def raising(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("what", "kind", "theirs"),
+    [
+        (raising(IndexError("x")), "crash", "IndexError('x')"),
+        (raising(SystemExit(3)), "crash", "SystemExit(3)"),
+        (lambda _: None, "no answer", "None is no outcome"),
+        (lambda outcome: attrs.evolve(outcome, x=outcome.x[1:]), "no answer", "Outcome(raised=False,"),
+        (lambda outcome: attrs.evolve(outcome, pc=None), "no answer", "Outcome(raised=False,"),
+    ],
+    ids=["raises", "exits", "nothing", "too few registers", "no PC"],
+)
+def test_an_emulator_that_fails_over_an_instruction(what, kind, theirs):
+    store, load = (ExecuteCase(assemble(text), BASE) for text in ("str x2, [x1]", "ldr x0, [x1]"))
+    with ExecuteSetup(make=lambda: Failing(what)).opened() as target:
+        failed, same = target.check([store, load])
+    assert (failed.kind, failed.place) == (kind, "STR (immediate)")
+    assert (failed.ours, failed.theirs[: len(theirs)]) == ("pc=0x50000004", theirs)
+    assert same is Agreement.SAME, "what the store has done to memory is undone on both sides"
+
+
+def test_an_emulator_that_executes_nothing():
+    with pytest.raises(OracleError, match=r"^Emulator: IndexError\('x'\) \(nor does it execute d503201f\)$"):
+        check("nop", BASE, lambda: Emulator(raising(IndexError("x"))))
+
+
+def test_what_ours_raises_is_a_finding(monkeypatch):
+    monkeypatch.setattr(ours, "execute", raising(IndexError("x")))
+    verdict = check("nop", BASE, WrongEmulator)
+    assert (verdict.kind, verdict.ours) == ("raises", "IndexError('x')")
 
 
 def test_what_is_wrong_is_found_and_made_small():
@@ -114,6 +159,29 @@ def test_ours_is_like_unicorn(tier):
     assert report.findings == ()
     assert report.examples == 500
     assert report.known
+
+
+@pytest.mark.parametrize(
+    ("text", "is_behind", "told"),
+    [
+        ("add x0, x0, #1", False, "ESR_EL1=0xce000022 ELR_EL1=0x50000000 SPSR_EL1.SS=0"),
+        ("add x0, x0, #1", True, "ESR_EL1=0xcf000022 ELR_EL1=0x50000004 SPSR_EL1.SS=0"),
+        ("ldxr x0, [x1]", True, "ESR_EL1=0xcf000062 ELR_EL1=0x50000004 SPSR_EL1.SS=0"),
+        ("b #16", True, "ESR_EL1=0xcf000022 ELR_EL1=0x50000010 SPSR_EL1.SS=0"),
+    ],
+    ids=["before it", "behind it", "a load-exclusive", "a branch"],
+)
+def test_what_a_step_exception_has_to_tell(monkeypatch, text, is_behind, told):
+    """Where none is taken, be it before the instruction or behind it, that is the finding, or what comes instead."""
+    check_step, right = software_step.check, ExecuteSetup(tier=Tier.STEPPED)
+    case = ExecuteCase(assemble(text), BASE)
+    with right.opened() as target:
+        assert target.check([case]) == [Agreement.SAME]
+        is_right = iter((is_behind, False, False))
+        monkeypatch.setattr(software_step, "check", lambda cpu: check_step(cpu) if next(is_right) else None)
+        (verdict,) = target.check([case])
+    assert (verdict.kind, verdict.theirs) == ("step exception", told)
+    assert not verdict.ours.startswith("ESR_EL1=0xc")
 
 
 @settings(max_examples=FEW)

@@ -114,7 +114,9 @@ def test_undefined_without_any_of_its_features(text, features):
         assert expected == syndrome(make_cpu(el=3, without={feature}, **FREE), text)
 
 
-@pytest.mark.parametrize("text", ["dc gva, x1", "dc cigdvac, x1", "tlbi paall", "tlbi rpaosnxs, x1"])
+@pytest.mark.parametrize(
+    "text", ["dc gva, x1", "dc cigdvac, x1", "tlbi paall", "tlbi rpaosnxs, x1", "brb iall", "brb inj"]
+)
 def test_undefined_on_every_machine(text):
     assert (3, 0, 0) == syndrome(make_cpu(el=3, **FREE), text)
 

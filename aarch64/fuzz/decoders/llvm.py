@@ -11,7 +11,7 @@ import subprocess
 from functools import cache
 from typing import TYPE_CHECKING
 
-from aarch64.fuzz.oracles import OracleError
+from aarch64.fuzz.oracles import Failure, FailureError, FailureKind, OracleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -53,7 +53,8 @@ def _run(command: Sequence[str], source: str) -> subprocess.CompletedProcess[str
             command, input=source, capture_output=True, text=True, timeout=_TIMEOUT, check=False, start_new_session=True
         )
     except subprocess.TimeoutExpired as error:
-        raise OracleError(f"{command[0]} has not answered in {_TIMEOUT} seconds") from error
+        failure = Failure(FailureKind.HANG, f"no answer in {_TIMEOUT} seconds")
+        raise FailureError(command[0], failure) from error
 
 
 class Llvm:
@@ -85,7 +86,8 @@ class Llvm:
         invalid = {int(line) for line in _INVALID.findall(done.stderr)}
         texts = list(_instructions(done.stdout.splitlines()))
         if len(texts) != len(words) - len(invalid):
-            raise OracleError(f"{self._tool} printed {len(texts)} instructions for {len(words)} words")
+            failure = Failure(FailureKind.NO_ANSWER, f"{len(texts)} instructions for {len(words)} words")
+            raise FailureError(self._tool, failure)
         valid = iter(texts)
         for number in range(1, len(words) + 1):
             yield None if number in invalid else next(valid)
@@ -93,7 +95,8 @@ class Llvm:
     def _run(self, words: Sequence[int], *arguments: str) -> subprocess.CompletedProcess[str]:
         done = _run([self._tool, *_ARGUMENTS, *arguments], _source(words))
         if done.returncode:
-            raise OracleError(f"{self._tool} ended with status {done.returncode}: {done.stderr[:1000]}")
+            failure = Failure(FailureKind.CRASH, f"ended with status {done.returncode}: {done.stderr.strip()}")
+            raise FailureError(self._tool, failure)
         return done
 
 
