@@ -113,6 +113,19 @@ def test_fields_that_decide_whether_an_alias_applies(facts, decisive) -> None:
     assert alias("mov", **facts).decisive == decisive
 
 
+@pytest.mark.parametrize(
+    ("valid", "bits"),
+    [
+        (None, 0),
+        (lambda rd: rd != 0, 0x0000_001F),
+        (lambda imm: imm != 0, 0x00FF_FC00),
+        (lambda rn, *, sf: sf or rn, 0x8000_03E0),
+    ],
+)
+def test_bits_that_decide_whether_a_word_is_allocated(valid, bits) -> None:
+    assert define(valid=valid).deciding == bits
+
+
 def test_what_an_indirect_branch_may_lead_to() -> None:
     landing = define(landing=lambda cpu, fields: fields["rd"] == cpu)
     assert (landing.can_be_reached_by(1, {"rd": 1}), landing.can_be_reached_by(1, {"rd": 2})) == (True, False)
