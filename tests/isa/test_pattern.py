@@ -67,6 +67,8 @@ def test_fields_lie_from_bit_31_downwards() -> None:
         ("rd:5 " + "0" * 27, "0" * 32, True, False),
         ("0" * 32, "1" + "0" * 31, False, False),
         ("0x" + "0" * 30, "x0" + "0" * 30, True, False),
+        ("0" * 31 + "x", "0" * 31 + "1", True, False),
+        ("0" * 31 + "1", "0" * 31 + "x", True, True),
     ],
 )
 def test_overlap_and_containment(one, other, overlap, within) -> None:
