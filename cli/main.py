@@ -111,6 +111,7 @@ def _show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool)
         "a64 run hello.s                run a program: ELF, assembly source or raw image",
         "a64 walk kernel.elf 0x80000000 how an address is translated",
         "a64 probe sort.elf -p 'p main' run a program with kprobes; which code can be probed, and why",
+        "a64 xol normal                 a lesson on kprobes, to be walked through; --list has more",
         "a64 xol sort.elf 'p main'      a hit of a kprobe, cycle by cycle",
         "a64 disasm program.elf         its code as text, with addresses and symbols",
         "a64 decode 0x8b020c20          one instruction word, field by field",

@@ -10,7 +10,7 @@ from aarch64.isa.table import disassemble
 from aarch64.sampling.aliases import boundaries
 from aarch64.sampling.choices import RandomChoices
 from aarch64.sampling.encodings import candidates, choose_encoding
-from aarch64.sampling.fields import IMPLEMENTED, UNSUPPORTED, choose_any_fields, edges
+from aarch64.sampling.fields import IMPLEMENTED, UNSUPPORTED, choose_any_fields, edges, is_encoding_of
 
 if TYPE_CHECKING:
     import random
@@ -48,6 +48,9 @@ class WordKind(Enum):
     UNSUPPORTED = "an allocated encoding that is not implemented"
     UNIFORM = "any 32 bits"
 
+
+_MORE_ATTEMPTS = 2
+"""So often another word is drawn in the place of an unallocated one."""
 
 MIX = (
     WordKind.ALLOCATED,
@@ -88,9 +91,15 @@ def _limits(field: Field) -> tuple[int, ...]:
 
 
 def _near_alias(choices: Choices) -> int:
+    """Most often an allocated one: only those have a text. Some conditions hold of none."""
     definition = choices.choice(_with_conditional_aliases())
-    fields = choose_any_fields(choices, definition)
-    return definition.encode(fields | choices.choice(choices.choice(boundaries(definition))))
+    decisive = choices.choice(choices.choice(boundaries(definition)))
+    fields = choose_any_fields(choices, definition) | decisive
+    for _ in range(_MORE_ATTEMPTS):
+        if is_encoding_of(definition, fields):
+            break
+        fields = choose_any_fields(choices, definition) | decisive
+    return definition.encode(fields)
 
 
 @cache

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     type=click.Choice(["exact", "meaning", "none"]),
     help="How texts are compared: exact (llvm's default), meaning (that of all others), none.",
 )
-@with_campaign_options(examples=50_000)
+@with_campaign_options(examples=100_000)
 @click.pass_context
 def decode(
     ctx: click.Context,

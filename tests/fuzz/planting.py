@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -14,6 +15,7 @@ from aarch64.coverage import Coverage
 from aarch64.debug import generation, software_step
 from aarch64.isa import table, unsupported
 from aarch64.isa.decoder import Decoder
+from aarch64.isa.definition import Definition
 from aarch64.isa.pattern import parse_pattern
 from aarch64.pseudocode import LSL, add_with_carry, shift_value
 from aarch64.sampling import IMPLEMENTED, draw_fields
@@ -25,10 +27,11 @@ from kprobes.rules import Clause, Rule, Verdict
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from aarch64.isa.definition import Definition
     from kprobes.rules import Words
 
 Patch = pytest.MonkeyPatch
+DERIVED = tuple(name for name, value in vars(Definition).items() if isinstance(value, cached_property))
+"""What a definition derives from its facts once, and keeps."""
 
 
 def make_tables() -> None:
@@ -49,9 +52,10 @@ def the(title: str, begins: str = "") -> Definition:
 
 
 def change(patch: Patch, definition: Definition, **facts: Any) -> None:
-    """Change facts of a definition; what was derived from them is derived again."""
-    own = {field.name for field in attrs.fields(type(definition))}
-    for name in definition.__dict__.keys() - own:
+    """Change facts of a definition; what is derived from them is derived again, until that is undone."""
+    for name in DERIVED:
+        getattr(definition, name)
+    for name in DERIVED:
         patch.delitem(definition.__dict__, name)
     for name, value in facts.items():
         patch.setitem(definition.__dict__, name, value)
