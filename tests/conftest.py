@@ -1,8 +1,11 @@
-"""Hypothesis profiles: `dev` draws at random and fast; `ci`, chosen where CI is set, is derandomised and thorough."""
+"""Hypothesis profiles: `dev` draws at random and fast; `ci`, chosen where CI is set, is derandomised and thorough.
+
+`mutation` is derandomised and fast, and does not shrink: `python -m tests.mutation` asks only whether a test fails.
+"""
 
 import os
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile("dev", max_examples=50, deadline=None)
 settings.register_profile(
@@ -12,5 +15,13 @@ settings.register_profile(
     derandomize=True,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.register_profile(
+    "mutation",
+    max_examples=25,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
 )
 settings.load_profile("ci" if os.environ.get("CI") else "dev")

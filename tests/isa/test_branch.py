@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aarch64.features import Feature
+from aarch64.isa.branch import direct_target
 from aarch64.isa.table import assemble, disassemble
 from aarch64.registers import CONDITIONS
 from tests.isa.running import PC, execute, make_cpu
@@ -181,3 +182,16 @@ def test_a_jump_to_itself_is_looked_at():
     cpu.attention_at = 100
     execute(cpu, "b #0")
     assert 0 == cpu.attention_at
+
+
+@pytest.mark.parametrize(
+    ("fields", "address", "target"),
+    [
+        ({"imm26": 1}, 0xFFFF_FFFF_FFFF_FFFC, 0),
+        ({"imm19": -1, "cond": 0}, 0, 0xFFFF_FFFF_FFFF_FFFC),
+        ({"imm14": 2, "rt": 3}, 0x8000_0000_0000_0000, 0x8000_0000_0000_0008),
+        ({"rn": 30}, 0, None),
+    ],
+)
+def test_where_a_branch_leads_to(fields, address, target):
+    assert direct_target(fields, address) == target

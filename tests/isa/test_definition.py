@@ -69,6 +69,11 @@ def test_malformed_syntax_says_what_is_wrong(facts, error, message) -> None:
     assert str(caught.value) == message
 
 
+def test_a_form_may_fix_what_it_also_writes() -> None:
+    """The width is fixed, and told by the registers too."""
+    check_syntax(define(aliases=(alias("mov {rd:R}, {rn:R}, {imm:imm}", sf=1),)))
+
+
 def test_unsupported_rows_have_a_reason_and_no_syntax() -> None:
     group = Group("Tests")
     group.unsupported("FADD (scalar)", "rd:5 " + "0" * 27, "no floating point")
@@ -93,6 +98,38 @@ def test_forms_are_preferred_aliases_then_the_own_then_the_others() -> None:
 )
 def test_an_alias_applies_when_its_fields_and_its_condition_hold(fields, applies) -> None:
     assert alias("mov", when=lambda rn: rn == 1, imm=0).applies(fields) == applies
+
+
+@pytest.mark.parametrize(
+    ("facts", "decisive"),
+    [
+        ({}, set()),
+        ({"imm": 0}, {"imm"}),
+        ({"when": lambda rn, rd: rn == rd}, {"rn", "rd"}),
+        ({"when": lambda rn, *, rd: rn == rd, "imm": 0}, {"rn", "rd", "imm"}),
+    ],
+)
+def test_fields_that_decide_whether_an_alias_applies(facts, decisive) -> None:
+    assert alias("mov", **facts).decisive == decisive
+
+
+@pytest.mark.parametrize(
+    ("valid", "bits"),
+    [
+        (None, 0),
+        (lambda rd: rd != 0, 0x0000_001F),
+        (lambda imm: imm != 0, 0x00FF_FC00),
+        (lambda rn, *, sf: sf or rn, 0x8000_03E0),
+    ],
+)
+def test_bits_that_decide_whether_a_word_is_allocated(valid, bits) -> None:
+    assert define(valid=valid).deciding == bits
+
+
+def test_what_an_indirect_branch_may_lead_to() -> None:
+    landing = define(landing=lambda cpu, fields: fields["rd"] == cpu)
+    assert (landing.can_be_reached_by(1, {"rd": 1}), landing.can_be_reached_by(1, {"rd": 2})) == (True, False)
+    assert not define().can_be_reached_by(1, {"rd": 1})
 
 
 def test_encode_puts_every_field_in_its_place() -> None:

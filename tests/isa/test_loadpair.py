@@ -116,6 +116,21 @@ def test_the_second_element_faults_at_its_own_address(text, base, far, wnr, unal
 
 
 @pytest.mark.parametrize(
+    ("text", "base", "far"),
+    [
+        ("ldp x0, x2, [x1, #16]", mask(64) - 7, 8),
+        ("stp x0, x2, [x1, #16]", mask(64) - 7, 8),
+        ("ldp x0, x2, [x1, #16]!", mask(64) - 7, 8),
+        ("stp x0, x2, [x1, #-16]!", 8, mask(64) - 7),
+    ],
+)
+def test_addresses_wrap(text, base, far) -> None:
+    cpu = make_cpu()
+    cpu.gpr[1] = base
+    assert far == fault(cpu, text).far
+
+
+@pytest.mark.parametrize(
     ("written", "printed"),
     [
         ("stp x29, x30, [sp, #-32]!", "stp x29, x30, [sp, #-32]!"),
