@@ -28,6 +28,7 @@ class CampaignOptions:
     save: Path
     shows_known: bool
     ends_early: bool
+    shows_coverage: bool
     is_json: bool
 
 
@@ -50,6 +51,9 @@ def _parameters(examples: str) -> Iterator[Callable[[Callable[..., None]], Calla
     )
     yield click.option("--all", "shows_known", is_flag=True, help="Show what differs for a known reason, too.")
     yield click.option("--first", "ends_early", is_flag=True, help="Stop after the first examples with a finding.")
+    yield click.option(
+        "--coverage", "shows_coverage", is_flag=True, help="Show what was met of each group of instructions, too."
+    )
     yield click.option("--json", "is_json", is_flag=True, help="Print the report as JSON.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -10,8 +11,10 @@ from aarch64.fuzz.campaign import Budget, Campaign, Report
 from aarch64.fuzz.findings import Finding, save
 from cli import console
 from cli.console import Span, Style, heading
+from cli.fuzz.coverage import coverage_lines
 from cli.fuzz.divergences import divergence_lines
 from cli.fuzz.progress import Progress
+from cli.report import fitted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +42,9 @@ def run_campaign(setup: Setup[Any], options: CampaignOptions) -> int:
         console.write_json(_as_json(report, files))
     else:
         console.write(_page(report, files))
+        if options.shows_coverage:
+            columns = console.width() if sys.stdout.isatty() else None
+            console.write(["", *coverage_lines(report.coverage, columns)])
     if report.error:
         raise report.error
     if report.is_interrupted:
@@ -86,12 +92,16 @@ def _file_name(finding: Finding) -> str:
 def _page(report: Report, files: list[Path]) -> Iterator[console.Line]:
     setup = ", ".join(f"{name} {value}" for name, value in report.setup.to_json().items() if value)
     compared = f", {report.not_compared:,} of them not compared" if report.not_compared else ""
-    yield [heading(f"{report.setup.target} ({setup}), seed {report.seed}: {report.examples:,} examples{compared}")]
+    title = f"{report.setup.target} ({setup}), seed {report.seed}: {report.examples:,} examples{compared}"
+    yield from ([heading(line)] for line in fitted(title, sys.stdout))
     shares = report.coverage.totals().items()
-    yield "met: " + ", ".join(f"{share.met:,} of {share.all:,} {kind.value}" for kind, share in shares)
+    met = ", ".join(f"{share.met:,} of {share.all:,} {kind.value}" for kind, share in shares)
+    yield from fitted(f"met: {met}", sys.stdout)
     if report.known:
         cases = sum(report.known.values())
-        yield f"known differences: {cases:,} examples, {len(report.known)} reasons (--all shows them)"
+        yield from fitted(
+            f"known differences: {cases:,} examples, {len(report.known)} reasons (--all shows them)", sys.stdout
+        )
     if not report.findings:
         yield [Span("nothing found", Style.GOOD)]
     for number, (finding, path) in enumerate(zip(report.findings, files, strict=True), start=1):

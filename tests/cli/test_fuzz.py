@@ -59,6 +59,27 @@ def test_our_own_laws_hold(fuzz, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_coverage_is_a_row_for_each_group(fuzz):
+    arguments = ("decode", "--seed", "1", "--examples", "1000")
+    _, shown, _ = fuzz(*arguments, "--coverage")
+    rows = [row.rsplit(None, 4) for row in shown.splitlines()[6:]]
+    groups = json.loads(fuzz(*arguments, "--json")[1])["coverage"]["groups"]
+    kinds = ("definitions", "field values", "alias rules", "decoder branches")
+    assert rows == [
+        [group, *(f"{found[kind]['met']:,}/{found[kind]['all']:,}" if kind in found else "-" for kind in kinds)]
+        for group, found in groups.items()
+    ]
+
+
+def test_a_narrow_terminal_shows_all_of_the_coverage():
+    command = [sys.executable, "-m", "cli", "fuzz", "decode", "--seed", "1", "--examples", "50", "--coverage"]
+    status, shown = at_a_terminal(command, 40, cwd=ROOT, environment=ENVIRONMENT)
+    lines = plain(shown).splitlines()
+    assert status == 0
+    assert max(map(len, lines)) <= 40
+    assert re.fullmatch(r"  \d+/4 definitions, \d+/\d+ field", lines[lines.index("Add and subtract") + 1])
+
+
 def test_known_differences_are_counted(fuzz):
     status, shown, _ = fuzz("decode", "--oracle", "llvm", "--seed", "1", "--examples", "2000")
     assert status == 0
