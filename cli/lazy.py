@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -29,15 +30,17 @@ class LazyGroup(click.Group):
         if cmd_name not in self._places:
             return None
         module, _, attribute = self._places[cmd_name].partition(":")
-        with _everything_stays():
-            command: click.Command = getattr(import_module(module), attribute)
+        if module not in sys.modules:
+            with _everything_stays():
+                import_module(module)
+        command: click.Command = getattr(sys.modules[module], attribute)
         return command
 
 
 @contextmanager
 def _everything_stays() -> Iterator[None]:
     """Do not look for garbage in what is imported, neither now nor later: that takes a tenth of the start-up."""
-    if gc.get_freeze_count() or not gc.isenabled():
+    if not gc.isenabled():
         yield
         return
     gc.disable()

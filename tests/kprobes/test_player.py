@@ -1,7 +1,7 @@
 """Going through the hits of a probe in any order: a hit told again is the same, and so is the state behind it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aarch64.assembler import assemble_source
@@ -61,6 +61,7 @@ def state(player):
     return machine.cpu, machine.memory, player.kprobes.engine.block.state
 
 
+@settings(max_examples=100)
 @given(st.sampled_from(sorted(PROFILES)), st.lists(st.integers(1, HITS_OF_STR + 2), min_size=2, max_size=5))
 def test_hits_can_be_told_in_any_order(profile, order):
     """A walk there and back ends as a walk straight there."""
