@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from aarch64.devices.console import Console
-from cli.console import silence, tell
+from cli.console import progress, silence, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 _CHUNK = 4096
 _PATIENCE = 0.1
 """Seconds after which a wait for input looks whether the run is to end."""
-
-_ERASE_LINE = "\r\x1b[K"
 
 
 def _buffered(stream: TextIO) -> BinaryIO:
@@ -117,15 +115,13 @@ class HostConsole:
     def show_status(self, text: str) -> None:
         """Show a line on stderr until something else is written; not in the middle of a line of the guest's."""
         if self._at_line_start and self._errors.isatty():
-            sys.stderr.write(f"{_ERASE_LINE}{text}")
-            sys.stderr.flush()
+            progress(text)
             self._has_status = True
 
     def clear_status(self) -> None:
         """Take that line away."""
         if self._has_status:
-            sys.stderr.write(_ERASE_LINE)
-            sys.stderr.flush()
+            progress("")
             self._has_status = False
 
     def tell(self, text: str) -> None:

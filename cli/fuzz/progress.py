@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from aarch64.fuzz.campaign import Share, Tally
     from aarch64.fuzz.workers import Death
 
-_ERASE_LINE = "\r\x1b[K"
 _QUIET_SECONDS = 2.0
 
 
@@ -26,15 +25,13 @@ class Status:
     def show(self, text: str, seconds: float) -> None:
         """Have the line say this, once it has taken so many seconds that somebody wonders."""
         if self._is_watched and seconds >= _QUIET_SECONDS:
-            sys.stderr.write(f"{_ERASE_LINE}{text[: console.width(sys.stderr) - 1]}")
-            sys.stderr.flush()
+            console.progress(text[: console.width(sys.stderr) - 1])
             self.is_shown = True
 
     def clear(self) -> None:
         """Take the line away."""
         if self.is_shown:
-            sys.stderr.write(_ERASE_LINE)
-            sys.stderr.flush()
+            console.progress("")
             self.is_shown = False
 
     def died(self, death: Death[Any]) -> None:
