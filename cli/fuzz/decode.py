@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import console
-from cli.fuzz.options import with_campaign_options
+from cli.fuzz.options import decoder_option, timeout_option, with_campaign_options
 
 if TYPE_CHECKING:
     from cli.fuzz.options import CampaignOptions
@@ -21,23 +21,10 @@ if TYPE_CHECKING:
         "a64 fuzz decode --oracle-cmd 'python my_decoder.py' --text exact",
     ),
 )
-@click.option(
-    "--oracle",
-    metavar="NAME",
-    default="self",
-    show_default=True,
-    help="Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self (laws alone), or an entry point.",
-)
+@decoder_option("laws alone")
 @click.option("--isolated", is_flag=True, help="Ask NAME in a process of its own, which it may kill.")
 @click.option("--oracle-cmd", metavar="COMMAND", help="A program to compare with.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    default=60.0,
-    show_default=True,
-    help="The seconds it has for 5,000 words; less for fewer, but not below 5 (or S).",
-)
+@timeout_option("The seconds it has for 5,000 words; less for fewer, but not below 5 (or S).")
 @click.option(
     "--text",
     type=click.Choice(["exact", "meaning", "none"]),

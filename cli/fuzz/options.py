@@ -32,6 +32,29 @@ class CampaignOptions:
     is_json: bool
 
 
+def decoder_option(alone: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option that names another decoder; `alone` says what there is without one."""
+    return click.option(
+        "--oracle",
+        metavar="NAME",
+        default="self",
+        show_default=True,
+        help=f"Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self ({alone}), or an entry point.",
+    )
+
+
+def timeout_option(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The option for the seconds that another decoder has; `what` says for what."""
+    return click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="S",
+        default=60.0,
+        show_default=True,
+        help=what,
+    )
+
+
 def _parameters(examples: str) -> Iterator[Callable[[Callable[..., None]], Callable[..., None]]]:
     """In the order of the help."""
     yield click.option("--seed", type=parse_count, metavar="N", help="By default another one each time; it is told.")

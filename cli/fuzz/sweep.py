@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli import console
+from cli.fuzz.options import decoder_option, timeout_option
 from cli.numbers import parse_count
 
 if TYPE_CHECKING:
@@ -44,22 +45,9 @@ def _parse_region(text: str) -> tuple[int, int]:
         "a64 fuzz sweep --oracle llvm --brute --dask tcp://10.0.0.1:8786",
     ),
 )
-@click.option(
-    "--oracle",
-    metavar="NAME",
-    default="self",
-    show_default=True,
-    help="Whom to compare with: llvm (llvm-mc of LLVM 14), capstone, self (nobody), or an entry point.",
-)
+@decoder_option("nobody")
 @click.option("--oracle-cmd", metavar="COMMAND", help="A program to compare with, as for a64 fuzz decode.")
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="S",
-    default=60.0,
-    show_default=True,
-    help="The seconds it has for a batch of words.",
-)
+@timeout_option("The seconds it has for a batch of words.")
 @click.option("--words", type=_parse_words, metavar="N", help="Look at N words: 1000000 or 2^28; 2^20 by default.")
 @click.option("--brute", is_flag=True, help="Look at every single word.")
 @click.option(
