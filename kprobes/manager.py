@@ -21,7 +21,7 @@ from kprobes.behaviour import Execution, SlotFault, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD, Engine
 from kprobes.errors import Errno, RegistrationError
 from kprobes.jprobes import Jprobe, JprobeKeeper
-from kprobes.probe import Kprobe
+from kprobes.probe import Kprobe, kprobe_of
 from kprobes.profiles import V15
 from kprobes.pt_regs import DAIF, I, PtRegs
 from kprobes.registry import Listed, Registry
@@ -191,11 +191,11 @@ class Kprobes:
 
     def disable(self, probe: AnyProbe) -> None:
         """Have a probe not be hit; RegistrationError if it is not registered."""
-        self.registry.disable(_kprobe_of(probe))
+        self.registry.disable(kprobe_of(probe))
 
     def enable(self, probe: AnyProbe) -> None:
         """Have a probe be hit again; RegistrationError if it is not registered, or its code is no more."""
-        self.registry.enable(_kprobe_of(probe))
+        self.registry.enable(kprobe_of(probe))
 
     @property
     def enabled(self) -> bool:
@@ -294,7 +294,3 @@ class Kprobes:
             return False
         regs.pc = self.kretprobes.returns(regs)
         return True
-
-
-def _kprobe_of(probe: AnyProbe) -> Kprobe:
-    return probe if isinstance(probe, Kprobe) else probe.kprobe

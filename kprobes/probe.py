@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Flag, auto
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import attrs
 
@@ -112,3 +112,16 @@ class Kprobe:
     def count_missed(self) -> None:
         """kprobes_inc_nmissed_count."""
         self.nmissed += 1
+
+
+class MadeOfKprobe(Protocol):
+    """A probe that is made of a kprobe: a jprobe, a kretprobe."""
+
+    @property
+    def kprobe(self) -> Kprobe:
+        """The kprobe."""
+
+
+def kprobe_of(probe: Kprobe | MadeOfKprobe) -> Kprobe:
+    """The kprobe that a probe is, or is made of."""
+    return probe if isinstance(probe, Kprobe) else probe.kprobe

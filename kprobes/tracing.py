@@ -10,7 +10,7 @@ from kprobes.errors import Errno, RegistrationError
 from kprobes.events import AddressPlace, ClearSpec, Conflict, ProbeKind, ProbeSpec, SpecError, parse
 from kprobes.events.pieces import words
 from kprobes.fetching import HitContext
-from kprobes.probe import Kprobe
+from kprobes.probe import Kprobe, kprobe_of
 from kprobes.returns import Kretprobe
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class TraceEvent:
     @property
     def kprobe(self) -> Kprobe:
         """The probe on the instruction."""
-        return self.probe.kprobe if isinstance(self.probe, Kretprobe) else self.probe
+        return kprobe_of(self.probe)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ import attrs
 
 from cli.xol.episode import Episode, Outcome, episode
 from kprobes.arch.player import Player
-from kprobes.returns import Kretprobe
+from kprobes.probe import kprobe_of
 from kprobes.story import End
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kprobes.arch.recorder import Run
     from kprobes.manager import Kprobes
     from kprobes.probe import Kprobe
+    from kprobes.returns import Kretprobe
     from kprobes.story import Story
 
 
@@ -62,8 +63,7 @@ class Act:
         if isinstance(story, End):
             return story
         kprobes, probe = self.player.kprobes, self.player.probe
-        kprobe = probe.kprobe if isinstance(probe, Kretprobe) else probe
-        shown = episode(kprobes, kprobe, story, event=self.event, spec=self.spec, hit=number)
+        shown = episode(kprobes, kprobe_of(probe), story, event=self.event, spec=self.spec, hit=number)
         outcome = self.outcome(self.player, story)
         return attrs.evolve(shown, title=self.title, outcome=outcome.text, facts=outcome.facts)
 

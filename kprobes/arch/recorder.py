@@ -21,6 +21,7 @@ from kprobes.behaviour import Execution, Trampoline
 from kprobes.engine import BRK_KPROBE, WORD
 from kprobes.errors import KprobesError
 from kprobes.explanations import Circumstances, explain
+from kprobes.probe import kprobe_of
 from kprobes.pt_regs import GENERAL_REGISTERS, SS, A, D, F, I
 from kprobes.reports import Moment, MomentReport, TransitionReport
 from kprobes.returns import Kretprobe
@@ -69,7 +70,7 @@ def seek(kprobes: Kprobes, probe: Kprobe | Kretprobe, hit: int, run: Run) -> End
         None at that hit; else what ended the run.
     """
     cpu, found = kprobes.machine.cpu, 0
-    address = probe.kprobe.at if isinstance(probe, Kretprobe) else probe.at
+    address = kprobe_of(probe).at
     while True:
         if cpu.pc == address and cpu.pstate.el == KERNEL and kprobes.engine.block.state is State.IDLE:
             found += 1
